@@ -1,0 +1,113 @@
+"""Compilation of kernels: where the cache lies, and a call without dispatch overhead.
+
+Numba's own cache has two habits that hurt a library.  It watches only the file of the outermost
+function, so an edit to a helper in another file leaves a stale kernel; and it refuses to import when
+neither the package folder nor the home folder can be written.  Here the cache folder is named after
+a fingerprint of all of the package's sources and falls back to a temporary folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba import config as numba_config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_PATIENCE = 2.0  # seconds before we tell the user why the first call takes long
+_announced = threading.Event()
+
+
+@lru_cache(maxsize=1)
+def cache_directory() -> Path:
+    """Return the folder of compiled kernels: ``$MMENVS_CACHE_DIR``, else the user's cache folder."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for source in sorted(package.rglob("*.py")):
+        digest.update(str(source.relative_to(package)).encode())
+        digest.update(source.read_bytes())
+    name = digest.hexdigest()[:16]
+    chosen = os.environ.get("MMENVS_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mmenvs"
+    for root in ([Path(chosen)] if chosen else []) + [user, Path(tempfile.gettempdir()) / "mmenvs"]:
+        folder = root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="mmenvs-"))
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    """Decorate with Numba, cached in our folder; the user's own Numba settings stay as they were."""
+    before = numba_config.CACHE_DIR
+    numba_config.CACHE_DIR = str(cache_directory())
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    finally:
+        numba_config.CACHE_DIR = before
+
+
+def device_function(function: Function) -> Function:
+    """Compile a scalar helper that kernels call; exact arithmetic, no reordering."""
+    compiled: Function = _compile(function)
+    return compiled
+
+
+def fast_function(function: Function) -> Function:
+    """Compile a scalar helper whose floating-point arithmetic may be reordered (never bit-promised)."""
+    compiled: Function = _compile(function, fastmath={"contract", "arcp", "nsz"})
+    return compiled
+
+
+def kernel(function: Function) -> Function:
+    """Compile a loop over worlds, ``function(begin, end, *arrays)``, to be run by ``WorldPool``."""
+    compiled: Function = _compile(function, fastmath={"contract", "arcp", "nsz"})
+    return compiled
+
+
+def _announce() -> None:
+    if not _announced.is_set():
+        _announced.set()
+        print(
+            "mmenvs: compiling kernels, once per installation; about 20 seconds "
+            f"(kept in {cache_directory()})",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def entry_point(dispatcher: Any, *arguments: Any) -> Callable[..., Any]:
+    """Compile ``dispatcher`` for the types of ``arguments`` and return its direct entry.
+
+    The entry skips Numba's type dispatch, which costs more than a light kernel's work when the
+    arguments are structures of many arrays.  Call it only with arguments of the same types.
+
+    Args:
+        dispatcher: A function decorated with :func:`kernel`.
+        arguments: One example of each argument.
+
+    Returns:
+        A callable that takes the same arguments.
+    """
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    timer = threading.Timer(_PATIENCE, _announce)
+    timer.daemon = True
+    timer.start()
+    try:
+        dispatcher.compile(signature)
+    finally:
+        timer.cancel()
+    entry: Callable[..., Any] = dispatcher.overloads[signature].entry_point
+    return entry

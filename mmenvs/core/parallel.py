@@ -1,0 +1,77 @@
+"""Runs a kernel over slices of the batch on a pool of threads.
+
+The kernels release the GIL, so plain threads scale.  Numba's own ``parallel=True`` is avoided: its
+thread layers do not survive a fork, and ``AsyncVectorEnv`` and ``SubprocVecEnv`` fork.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_MIN_SLICE = 8  # worlds a slice; below that the hand-over costs more than it saves
+_pools: weakref.WeakSet[WorldPool] = weakref.WeakSet()
+
+
+def available_cores() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class WorldPool:
+    """Splits ``range(num_worlds)`` over threads; the calling thread takes the first slice itself."""
+
+    def __init__(self, num_worlds: int, threads: int | None = None) -> None:
+        """Prepare the slices; no thread starts before the first :meth:`run`.
+
+        Args:
+            num_worlds: Size of the batch.
+            threads: Threads to use; by default as many as there are cores, if the batch is worth it.
+
+        Raises:
+            ValueError: If ``threads`` is below 1.
+        """
+        if threads is not None and (isinstance(threads, bool) or int(threads) != threads or threads < 1):
+            raise ValueError(f"threads={threads!r} must be an integer of at least 1, or None")
+        wanted = available_cores() if threads is None else threads
+        count = max(1, min(wanted, num_worlds if threads else num_worlds // _MIN_SLICE))
+        edges = [num_worlds * i // count for i in range(count + 1)]
+        self.slices = list(zip(edges[:-1], edges[1:], strict=True))
+        self._executor: ThreadPoolExecutor | None = None
+        _pools.add(self)
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call ``function(begin, end, *arguments)`` once per slice and wait for all of them."""
+        if len(self.slices) == 1:
+            function(*self.slices[0], *arguments)
+            return
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(len(self.slices) - 1, "mmenvs")
+        futures = [self._executor.submit(function, *edges, *arguments) for edges in self.slices[1:]]
+        function(*self.slices[0], *arguments)
+        for future in futures:
+            future.result()
+
+    def close(self) -> None:
+        """Stop the threads; a later :meth:`run` starts new ones."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+
+    def _forget(self) -> None:
+        self._executor = None
+
+
+def _after_fork() -> None:
+    # Threads do not cross a fork: the child must not wait for its parent's.
+    for pool in _pools:
+        pool._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,48 @@
+"""The one table of environment ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One id: where its two faces are made, with which settings and time limit.
+
+    Attributes:
+        entry_point: ``"module:callable"`` of the single environment.
+        vector_entry_point: ``"module:callable"`` of the native vector environment.
+        max_episode_steps: Steps after which an episode is truncated.
+        kwargs: JSON-serialisable keyword arguments, overridden by those of ``gym.make``.
+    """
+
+    entry_point: str
+    vector_entry_point: str
+    max_episode_steps: int
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+_DRIVING = ("mmenvs.driving.env:DrivingEnv", "mmenvs.driving.env:DrivingVectorEnv")
+_RECOMMENDER = ("mmenvs.recommender.env:RecommenderEnv", "mmenvs.recommender.env:RecommenderVectorEnv")
+
+ENVIRONMENTS: dict[str, Entry] = {
+    "mmenvs/Driving-v0": Entry(*_DRIVING, 600, {"task": "driving"}),
+    "mmenvs/PathPlanning-v0": Entry(*_DRIVING, 200, {"task": "path_planning"}),
+    "mmenvs/Recommender-v0": Entry(*_RECOMMENDER, 100),
+}
+
+
+def register_environments() -> None:
+    """Register every id with Gymnasium; calling it again changes nothing."""
+    for name, entry in ENVIRONMENTS.items():
+        if name not in gym.registry:
+            gym.register(
+                id=name,
+                entry_point=entry.entry_point,
+                vector_entry_point=entry.vector_entry_point,
+                max_episode_steps=entry.max_episode_steps,
+                kwargs=dict(entry.kwargs),
+            )
