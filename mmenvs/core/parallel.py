@@ -38,22 +38,33 @@ class WorldPool:
         """
         if threads is not None and (isinstance(threads, bool) or int(threads) != threads or threads < 1):
             raise ValueError(f"threads={threads!r} must be an integer of at least 1, or None")
-        wanted = available_cores() if threads is None else threads
-        count = max(1, min(wanted, num_worlds if threads else num_worlds // _MIN_SLICE))
-        edges = [num_worlds * i // count for i in range(count + 1)]
-        self.slices = list(zip(edges[:-1], edges[1:], strict=True))
+        self.threads = max(1, min(available_cores() if threads is None else threads, num_worlds))
+        self._least = 1 if threads else _MIN_SLICE
+        self._num_worlds = num_worlds
         self._executor: ThreadPoolExecutor | None = None
         _pools.add(self)
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call ``function(begin, end, *arguments)`` once per slice and wait for all of them."""
-        if len(self.slices) == 1:
-            function(*self.slices[0], *arguments)
+    def run(self, function: Callable[..., Any], *arguments: Any, count: int | None = None) -> None:
+        """Call ``function(begin, end, *arguments)`` on slices of ``range(count)`` and wait for all of them.
+
+        Args:
+            function: A kernel, or a Python function that releases the GIL.
+            arguments: What follows ``begin`` and ``end``.
+            count: Number of worlds to share out; all of them by default.
+        """
+        total = self._num_worlds if count is None else count
+        slices = max(1, min(self.threads, total // self._least))
+        if slices == 1:
+            function(0, total, *arguments)
             return
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(len(self.slices) - 1, "mmenvs")
-        futures = [self._executor.submit(function, *edges, *arguments) for edges in self.slices[1:]]
-        function(*self.slices[0], *arguments)
+            self._executor = ThreadPoolExecutor(self.threads - 1, "mmenvs")
+        edges = [total * i // slices for i in range(slices + 1)]
+        futures = [
+            self._executor.submit(function, begin, end, *arguments)
+            for begin, end in zip(edges[1:-1], edges[2:], strict=True)
+        ]
+        function(0, edges[1], *arguments)
         for future in futures:
             future.result()
 

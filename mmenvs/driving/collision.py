@@ -1,0 +1,144 @@
+"""Oriented boxes: where everything solid is, and what the ego touches."""
+
+from __future__ import annotations
+
+import math
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.driving import state as st
+
+_NOWHERE = 1.0e6  # where the box of an absent car waits [m]
+
+
+@fast_function
+def boxes_overlap(  # type: ignore[no-untyped-def]
+    x0, y0, cos0, sin0, half_length0, half_width0, x1, y1, cos1, sin1, half_length1, half_width1
+):
+    """Say whether two oriented rectangles overlap: the separating-axis test on their four axes.
+
+    Args:
+        x0: Centre of the first, east [m].
+        y0: Centre of the first, north [m].
+        cos0: Cosine of its heading.
+        sin0: Sine of its heading.
+        half_length0: Half of its length [m].
+        half_width0: Half of its width [m].
+        x1: Centre of the second, east [m].
+        y1: Centre of the second, north [m].
+        cos1: Cosine of its heading.
+        sin1: Sine of its heading.
+        half_length1: Half of its length [m].
+        half_width1: Half of its width [m].
+    """
+    dx, dy = x1 - x0, y1 - y0
+    cos = abs(cos0 * cos1 + sin0 * sin1)
+    sin = abs(cos0 * sin1 - sin0 * cos1)
+    if abs(dx * cos0 + dy * sin0) > half_length0 + half_length1 * cos + half_width1 * sin:
+        return False
+    if abs(dy * cos0 - dx * sin0) > half_width0 + half_length1 * sin + half_width1 * cos:
+        return False
+    if abs(dx * cos1 + dy * sin1) > half_length1 + half_length0 * cos + half_width0 * sin:
+        return False
+    return abs(dy * cos1 - dx * sin1) <= half_width1 + half_length0 * sin + half_width0 * cos
+
+
+@fast_function
+def place_on_road(reference, station, offset):  # type: ignore[no-untyped-def]
+    """Return x, y, cosine and sine of the heading at a station and lateral offset."""
+    last = len(reference) - 1
+    index = min(max(int(station), 0), last - 1)
+    share = station - index
+    keep = 1.0 - share
+    cos = keep * reference[index, 2] + share * reference[index + 1, 2]
+    sin = keep * reference[index, 3] + share * reference[index + 1, 3]
+    x = keep * reference[index, 0] + share * reference[index + 1, 0] - sin * offset
+    y = keep * reference[index, 1] + share * reference[index + 1, 1] + cos * offset
+    return x, y, cos, sin
+
+
+@fast_function
+def place_cars(world, worlds, maps):  # type: ignore[no-untyped-def]
+    """Write the boxes of the cars of one world."""
+    cars = worlds.cars[world]
+    boxes = worlds.boxes[world]
+    slot = worlds.slot[world]
+    reference = maps.reference[slot, : maps.samples[slot]]
+    for car in range(len(cars)):
+        box = boxes[car]
+        if cars[car, st.C_ACTIVE] < 0.5:
+            box[st.B_X] = _NOWHERE
+            box[st.B_Y] = _NOWHERE
+            box[st.B_RADIUS] = 0.0
+            continue
+        direction = cars[car, st.C_DIRECTION]
+        x, y, cos, sin = place_on_road(reference, cars[car, st.C_STATION], cars[car, st.C_OFFSET])
+        lane = int(cars[car, st.C_LANE])
+        # A car that changes lanes points where it goes.
+        error = maps.lane_offset[slot, lane] - cars[car, st.C_OFFSET]
+        tilt = min(max(0.15 * error, -0.12), 0.12)
+        norm = 1.0 / math.sqrt((1.0 + tilt * tilt) * (cos * cos + sin * sin))
+        box[st.B_X] = x
+        box[st.B_Y] = y
+        box[st.B_COS] = (direction * cos - tilt * sin) * norm
+        box[st.B_SIN] = (direction * sin + tilt * cos) * norm
+        box[st.B_HALF_LENGTH] = 0.5 * cars[car, st.C_LENGTH]
+        box[st.B_HALF_WIDTH] = 0.5 * cars[car, st.C_WIDTH]
+        box[st.B_HEIGHT] = cars[car, st.C_HEIGHT]
+        box[st.B_KIND] = st.VAN if cars[car, st.C_HEIGHT] > 2.0 else st.CAR
+        box[st.B_HUE] = cars[car, st.C_HUE]
+        box[st.B_VX] = cars[car, st.C_SPEED] * box[st.B_COS]
+        box[st.B_VY] = cars[car, st.C_SPEED] * box[st.B_SIN]
+        box[st.B_RADIUS] = 0.5 * (cars[car, st.C_LENGTH] + cars[car, st.C_WIDTH])
+
+
+@fast_function
+def place_obstacles(world, worlds, maps):  # type: ignore[no-untyped-def]
+    """Write the boxes of the obstacles of one world, after those of the cars; they never move."""
+    obstacles = worlds.obstacles[world]
+    slot = worlds.slot[world]
+    reference = maps.reference[slot, : maps.samples[slot]]
+    first = len(worlds.cars[world])
+    for k in range(worlds.obstacle_count[world]):
+        box = worlds.boxes[world, first + k]
+        x, y, cos, sin = place_on_road(reference, obstacles[k, st.O_STATION], obstacles[k, st.O_OFFSET])
+        box[st.B_X], box[st.B_Y], box[st.B_COS], box[st.B_SIN] = x, y, cos, sin
+        box[st.B_HALF_LENGTH] = 0.5 * obstacles[k, st.O_LENGTH]
+        box[st.B_HALF_WIDTH] = 0.5 * obstacles[k, st.O_WIDTH]
+        box[st.B_HEIGHT] = obstacles[k, st.O_HEIGHT]
+        box[st.B_KIND] = obstacles[k, st.O_KIND]
+        box[st.B_HUE] = obstacles[k, st.O_HUE]
+        box[st.B_VX] = 0.0
+        box[st.B_VY] = 0.0
+        box[st.B_RADIUS] = 0.5 * (obstacles[k, st.O_LENGTH] + obstacles[k, st.O_WIDTH])
+    worlds.box_count[world] = first + worlds.obstacle_count[world]
+
+
+@fast_function
+def ego_collides(world, worlds):  # type: ignore[no-untyped-def]
+    """Say whether the ego of one world touches a box."""
+    ego = worlds.ego[world]
+    boxes = worlds.boxes[world]
+    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
+    radius = 0.5 * (st.EGO_LENGTH + st.EGO_WIDTH)
+    for k in range(worlds.box_count[world]):
+        box = boxes[k]
+        dx, dy = box[st.B_X] - ego[st.X], box[st.B_Y] - ego[st.Y]
+        reach = radius + box[st.B_RADIUS]
+        if dx * dx + dy * dy > reach * reach:
+            continue
+        if boxes_overlap(
+            ego[st.X],
+            ego[st.Y],
+            cos,
+            sin,
+            0.5 * st.EGO_LENGTH,
+            0.5 * st.EGO_WIDTH,
+            box[st.B_X],
+            box[st.B_Y],
+            box[st.B_COS],
+            box[st.B_SIN],
+            box[st.B_HALF_LENGTH],
+            box[st.B_HALF_WIDTH],
+        ):
+            return True
+    return False

@@ -1,0 +1,186 @@
+"""Every knob of the driving world: unit, default, and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+SENSORS = ("camera", "depth", "semantic", "lidar", "radar", "state", "navigation")
+ACTIONS = ("continuous", "discrete", "steer")
+VIEWS = ("chase", "driver")
+SPLITS = ("train", "test")
+
+#: Number of scenarios of the frozen test split.
+TEST_SCENARIOS = 200
+
+
+@dataclass(frozen=True)
+class DrivingConfig:
+    """Settings of a driving world; the keyword arguments of ``gym.make("mmenvs/Driving-v0", ...)``.
+
+    Attributes:
+        sensors: Keys of the observation, from :data:`SENSORS`.
+        camera_size: Height and width of camera, depth and semantic pictures [pixels].
+        camera_fov: Horizontal field of view [degrees], 20 to 140.
+        camera_range: Distance at which depth saturates [m].
+        lidar_beams: Beams of the planar lidar, evenly around the car, the first straight ahead.
+        lidar_range: Reach of the lidar [m].
+        lidar_noise: Standard deviation of the lidar's reading [m].
+        radar_targets: Most targets that the radar reports.
+        radar_range: Reach of the radar [m].
+        radar_fov: Full opening angle of the radar, centred ahead [degrees].
+        action: ``"continuous"`` Box [steering, throttle/brake] in [-1, 1]; ``"discrete"`` a grid of 5
+            steering by 3 throttle values; ``"steer"`` Discrete(3) left, straight, right at a steady pace.
+        dt: Time of one step [s].
+        lanes: Lanes in the direction of travel.
+        oncoming_lanes: Lanes in the opposite direction, left of the others.
+        lane_width: Width of a lane [m].
+        road_length: Length of the road between start and finish [m].
+        max_curvature: Sharpest bend [1/m].
+        speed_limit: Speed limit [m/s].
+        traffic_vehicles: Cars and lorries besides the ego.
+        traffic_speed: Lowest and highest desired speed of traffic [m/s].
+        obstacle_spacing: Mean distance between rows of static obstacles [m]; 0 for none.
+        pace: Steady speed of the ego under ``action="steer"`` [m/s].
+        reward: ``"progress"`` (named terms, see the env's page) or ``"safe_step"`` (1 for a safe step
+            that moves along the road, else 0).
+        split: ``"train"`` or ``"test"``: disjoint sets of scenarios.
+        num_scenarios: Number of scenarios of the split; None for unlimited (train) or 200 (test).
+        num_maps: Number of different roads that the scenarios of a split share.
+        view: What ``render()`` shows: ``"chase"`` (from behind the car) or ``"driver"``.
+        dashboard: Whether ``render()`` draws instruments and sensor thumbnails.
+        render_size: Height and width of the rendered picture [pixels].
+        threads: Threads of a batch; None for one per core.
+    """
+
+    sensors: tuple[str, ...] = ("camera", "lidar", "state", "navigation")
+    camera_size: tuple[int, int] = (84, 84)
+    camera_fov: float = 90.0
+    camera_range: float = 100.0
+    lidar_beams: int = 72
+    lidar_range: float = 50.0
+    lidar_noise: float = 0.0
+    radar_targets: int = 8
+    radar_range: float = 100.0
+    radar_fov: float = 90.0
+    action: str = "continuous"
+    dt: float = 0.1
+    lanes: int = 3
+    oncoming_lanes: int = 1
+    lane_width: float = 3.5
+    road_length: float = 300.0
+    max_curvature: float = 0.018
+    speed_limit: float = 15.0
+    traffic_vehicles: int = 15
+    traffic_speed: tuple[float, float] = (5.0, 9.0)
+    obstacle_spacing: float = 60.0
+    pace: float = 9.0
+    reward: str = "progress"
+    split: str = "train"
+    num_scenarios: int | None = None
+    num_maps: int = 128
+    view: str = "chase"
+    dashboard: bool = True
+    render_size: tuple[int, int] = (360, 640)
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ValueError: Naming the field, its value and what is allowed.
+        """
+        for name in ("sensors", "camera_size", "traffic_speed", "render_size"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not hasattr(value, "__iter__"):
+                raise ValueError(f"{name}={value!r} must be a sequence")
+            object.__setattr__(self, name, tuple(value))
+        if not self.sensors:
+            raise ValueError(f"sensors=() must name at least one of {', '.join(SENSORS)}")
+        for sensor in self.sensors:
+            _one_of("sensors", sensor, SENSORS)
+        if len(set(self.sensors)) != len(self.sensors):
+            raise ValueError(f"sensors={self.sensors} names a sensor twice")
+        _one_of("action", self.action, ACTIONS)
+        _one_of("reward", self.reward, ("progress", "safe_step"))
+        _one_of("split", self.split, SPLITS)
+        _one_of("view", self.view, VIEWS)
+        for name, low, high in (
+            ("camera_fov", 20, 140),
+            ("camera_range", 1, 1000),
+            ("lidar_range", 1, 500),
+            ("lidar_noise", 0, 10),
+            ("radar_range", 1, 500),
+            ("radar_fov", 1, 360),
+            ("dt", 0.01, 0.5),
+            ("lane_width", 2.5, 6),
+            ("road_length", 60, 5000),
+            ("max_curvature", 0, 0.05),
+            ("speed_limit", 3, 40),
+            ("pace", 1, 30),
+        ):
+            _number(name, getattr(self, name), low, high)
+        for name, low, high in (
+            ("lidar_beams", 4, 4096),
+            ("radar_targets", 1, 64),
+            ("lanes", 1, 5),
+            ("oncoming_lanes", 0, 3),
+            ("traffic_vehicles", 0, 128),
+            ("num_maps", 1, 100_000),
+        ):
+            _integer(name, getattr(self, name), low, high)
+        for name, low, high in (("camera_size", 8, 1024), ("render_size", 64, 4096)):
+            pair = getattr(self, name)
+            if len(pair) != 2:
+                raise ValueError(f"{name}={pair} must be (height, width)")
+            for value in pair:
+                _integer(name, value, low, high)
+        if len(self.traffic_speed) != 2 or not 1 <= self.traffic_speed[0] <= self.traffic_speed[1] <= 40:
+            raise ValueError(
+                f"traffic_speed={self.traffic_speed} must be (low, high) with 1 <= low <= high <= 40"
+            )
+        if self.obstacle_spacing != 0:
+            _number("obstacle_spacing", self.obstacle_spacing, 20, 5000)
+        if self.num_scenarios is not None:
+            _integer("num_scenarios", self.num_scenarios, 1, 2**31)
+        if self.threads is not None:
+            _integer("threads", self.threads, 1, 1024)
+
+    @property
+    def scenarios(self) -> int:
+        """Number of scenarios of the split."""
+        if self.num_scenarios is not None:
+            return self.num_scenarios
+        return TEST_SCENARIOS if self.split == "test" else 2**31
+
+    @classmethod
+    def from_keywords(cls, defaults: dict[str, Any], given: dict[str, Any]) -> DrivingConfig:
+        """Build a config from a task's defaults and a user's keywords.
+
+        Raises:
+            ValueError: If a keyword is unknown; it names the closest ones.
+        """
+        names = [f.name for f in dataclasses.fields(cls)]
+        for key in given:
+            if key not in names:
+                close = difflib.get_close_matches(key, names, 3, 0.4)
+                hint = f"; did you mean {' or '.join(close)}?" if close else ""
+                raise ValueError(f"{key}={given[key]!r} is not a setting of the driving world{hint}")
+        return cls(**{**defaults, **given})
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, allowed))}")
+
+
+def _number(name: str, value: Any, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name}={value!r} must be a number from {low} to {high}")
+
+
+def _integer(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
+        raise ValueError(f"{name}={value!r} must be an integer from {low} to {high}")

@@ -1,0 +1,55 @@
+"""What a step is worth: named terms, so that a user can see and reweigh them."""
+
+from __future__ import annotations
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.driving import state as st
+
+#: Names of the reward terms, in the order of the array's columns.
+TERMS = ("progress", "speeding", "wrong_side", "comfort", "infraction", "success", "safe_step")
+PROGRESS, SPEEDING, WRONG_SIDE, COMFORT, INFRACTION, SUCCESS, SAFE_STEP = range(7)
+
+PROGRESS_WEIGHT = 0.1  # per metre along the road
+SPEEDING_WEIGHT = 0.05  # per metre a second above the limit, a second
+WRONG_SIDE_WEIGHT = 0.5  # a second among the oncoming lanes
+COMFORT_WEIGHT = 0.05  # per full sweep of the steering
+INFRACTION_PENALTY = 10.0
+SUCCESS_BONUS = 10.0
+MOVING_SHARE = 0.5  # of the pace that counts as moving along the road
+
+
+@fast_function
+def reward_terms(world, params, worlds, terms):  # type: ignore[no-untyped-def]
+    """Write the reward terms of one world and return their sum.
+
+    Progress is signed: reversing costs what advancing earned, standing still earns nothing, so no cycle
+    of states pays (Knox et al., "Reward (mis)design for autonomous driving", AIJ 2023).
+
+    Args:
+        world: Index of the world.
+        params: ``Params``.
+        worlds: ``Worlds``; flags, progress and speed are those of this step.
+        terms: Shape (worlds, 7), one column per name in :data:`TERMS`.
+    """
+    ego = worlds.ego[world]
+    flags = worlds.flags[world]
+    row = terms[world]
+    row[:] = 0.0
+    failed = flags[st.COLLISION] or flags[st.OFF_ROAD]
+    if params.safe_step:
+        moving = ego[st.PROGRESS] > MOVING_SHARE * params.pace * params.dt
+        row[SAFE_STEP] = 1.0 if moving and not failed else 0.0
+        return row[SAFE_STEP]
+    row[PROGRESS] = PROGRESS_WEIGHT * ego[st.PROGRESS]
+    row[SPEEDING] = -SPEEDING_WEIGHT * max(ego[st.SPEED] - params.speed_limit, 0.0) * params.dt
+    if flags[st.WRONG_SIDE]:
+        row[WRONG_SIDE] = -WRONG_SIDE_WEIGHT * params.dt
+    row[COMFORT] = -COMFORT_WEIGHT * ego[st.COMMAND_CHANGE]
+    if failed:
+        row[INFRACTION] = -INFRACTION_PENALTY
+    if flags[st.SUCCESS]:
+        row[SUCCESS] = SUCCESS_BONUS
+    total = 0.0
+    for k in range(len(row)):
+        total += row[k]
+    return total

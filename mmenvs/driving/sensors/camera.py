@@ -1,0 +1,351 @@
+"""A perspective camera over a flat world of upright solids.
+
+Every solid stands upright and the camera does not roll, so one image column is one ray on the ground
+plane: a solid covers a vertical span of each column, found by one ray-box intersection, as a lidar beam
+would find it.  The ground is linear along each image row, so it is walked in fixed point through the
+raster at the mip level that fits the row.  A tilt of the camera is a shift of the horizon row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.driving import state as st
+from mmenvs.driving.roads import surface
+from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
+from mmenvs.driving.sensors.solids import draw_scenery, draw_shadow, draw_vehicle
+
+HAZE_DISTANCE = 260.0  # at which a colour has faded to a third [m]
+HAZE = np.array([196.0, 208.0, 218.0])
+_FRACTION = 16  # bits of the fixed-point fraction
+_ONE = float(1 << _FRACTION)
+
+
+class View(NamedTuple):
+    """A camera and the tables that depend on it alone.
+
+    Attributes:
+        height: Rows [pixels].
+        width: Columns [pixels].
+        focal: Focal length [pixels].
+        horizon: Row of the horizon; above it is sky [pixels].
+        mount_height: Height of the eye above ground [m].
+        mount_ahead: Position of the eye ahead of the ego's centre [m].
+        reach: Farthest distance at which solids are drawn [m].
+        show_ego: Whether the ego itself is drawn.
+        smooth: Whether the ground is interpolated (for people) rather than sampled (for agents).
+        row_depth: Distance of the ground at each row [m], shape (height,).
+        row_level: Mip level of each row, shape (height,).
+        ground: Colour of each surface code at each row, haze included, shape (height, 256), 0xBBGGRR.
+        panorama: Sky and hills by row and azimuth, shape (horizon, azimuths), 0xBBGGRR.
+        azimuth: Azimuth index of each column relative to the heading, shape (width,).
+        layers: See :func:`~mmenvs.driving.roads.surface.layers`.
+        semantics: Semantic class of each code, shape (256,).
+        depth_scale: 1 / range of the depth sensor [1/m].
+    """
+
+    height: int
+    width: int
+    focal: float
+    horizon: int
+    mount_height: float
+    mount_ahead: float
+    reach: float
+    show_ego: bool
+    smooth: bool
+    row_depth: NDArray[np.float32]
+    row_level: NDArray[np.int32]
+    ground: NDArray[np.uint32]
+    panorama: NDArray[np.uint32]
+    azimuth: NDArray[np.int32]
+    layers: NDArray[np.float32]
+    semantics: NDArray[np.uint8]
+    depth_scale: float
+
+
+def make_view(
+    size: tuple[int, int],
+    fov: float,
+    *,
+    mount_height: float = 1.45,
+    mount_ahead: float = 0.6,
+    horizon: float = 0.44,
+    reach: float = 140.0,
+    show_ego: bool = False,
+    smooth: bool = False,
+    depth_range: float = 100.0,
+) -> View:
+    """Prepare a camera.
+
+    Args:
+        size: Height and width [pixels].
+        fov: Horizontal field of view [degrees].
+        mount_height: Height of the eye [m].
+        mount_ahead: Position of the eye ahead of the ego's centre [m]; negative is behind.
+        horizon: Share of the height above the horizon.
+        reach: Distance up to which solids are drawn [m].
+        show_ego: Whether to draw the ego.
+        smooth: Whether to interpolate the ground.
+        depth_range: Distance at which the depth sensor reads 1 [m].
+    """
+    height, width = size
+    focal = 0.5 * width / math.tan(math.radians(0.5 * fov))
+    rows = round(horizon * height)
+    below = np.arange(height) + 0.5 - rows
+    depth = np.where(below > 0, mount_height * focal / np.maximum(below, 1e-6), 1e4)
+    across = depth / focal
+    along = depth * across / mount_height
+    # Between sharp across and calm along the view: a row far away spans many cells lengthwise.
+    footprint = np.sqrt(across * np.minimum(along, 6.0 * across))
+    level = np.clip(np.floor(np.log2(np.maximum(footprint / CELL, 1.0)) + 0.25), 0, LEVELS - 1)
+    fade = np.exp(-depth / HAZE_DISTANCE)[:, None, None]
+    ground = surface.palette()[None] * fade + HAZE * (1 - fade)
+    azimuths = 1 << math.ceil(math.log2(2 * math.pi * focal))
+    angles = np.arctan((np.arange(width) + 0.5 - 0.5 * width) / focal)
+    return View(
+        height=height,
+        width=width,
+        focal=focal,
+        horizon=rows,
+        mount_height=mount_height,
+        mount_ahead=mount_ahead,
+        reach=reach,
+        show_ego=show_ego,
+        smooth=smooth,
+        row_depth=depth.astype(np.float32),
+        row_level=level.astype(np.int32),
+        ground=_pack(ground),
+        panorama=_panorama(rows, azimuths, focal),
+        azimuth=np.round(-angles / (2 * math.pi) * azimuths).astype(np.int32),
+        layers=surface.layers(),
+        semantics=surface.semantics(),
+        depth_scale=1.0 / depth_range,
+    )
+
+
+def _pack(colours: NDArray[np.float64]) -> NDArray[np.uint32]:
+    c = np.clip(np.round(colours), 0, 255).astype(np.uint32)
+    return np.ascontiguousarray(c[..., 0] | c[..., 1] << np.uint32(8) | c[..., 2] << np.uint32(16))
+
+
+def _panorama(rows: int, azimuths: int, focal: float) -> NDArray[np.uint32]:
+    """Paint the sky: a gradient, soft clouds and two ranges of hills; periodic in azimuth."""
+    elevation = ((rows - np.arange(rows) - 0.5) / focal)[:, None]
+    angle = (np.arange(azimuths) / azimuths * 2 * math.pi)[None]
+    share = np.clip(elevation / 0.55, 0, 1)[..., None] ** 0.8
+    gradient = np.array([206.0, 219.0, 230.0]) * (1 - share) + np.array([96.0, 148.0, 208.0]) * share
+    image = np.repeat(gradient, azimuths, axis=1)
+    rng = np.random.default_rng(7)
+    cloud = np.zeros((rows, azimuths))
+    for octave in range(1, 6):
+        for _ in range(4):
+            turns = int(rng.integers(1, 4)) * 2**octave
+            lift = rng.uniform(-1, 1) * 2**octave * 2.5
+            cloud += np.sin(turns * angle + lift * elevation * 8 + rng.uniform(0, 7)) / 2**octave
+    cover = np.clip(cloud * 0.55 - 0.05, 0, 1) * np.clip((elevation - 0.05) / 0.2, 0, 1)
+    image += (np.array([250.0, 250.0, 252.0]) - image) * (0.75 * cover)[..., None]
+    for base, height, colour, seed in (
+        (0.035, 0.03, (150, 172, 186), 1),
+        (0.012, 0.022, (112, 140, 118), 2),
+    ):
+        rng = np.random.default_rng(seed)
+        crest = np.full(azimuths, base)
+        for turns in (2, 3, 5, 9, 17, 31, 57):
+            crest += height * np.sin(turns * angle[0] + rng.uniform(0, 7)) / turns**0.7 * 0.6
+        cover = np.clip((crest[None] - elevation) * focal + 0.5, 0, 1)[..., None]
+        image += (np.array(colour, np.float64) - image) * cover
+    return _pack(image)
+
+
+@fast_function
+def _sky(view, heading, rgb):  # type: ignore[no-untyped-def]
+    """Copy the part of the panorama that lies ahead."""
+    azimuths = view.panorama.shape[1]
+    base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
+    for row in range(view.horizon):
+        for column in range(view.width):
+            packed = view.panorama[row, (base + view.azimuth[column]) & (azimuths - 1)]
+            rgb[row, column, 0] = packed & 255
+            rgb[row, column, 1] = (packed >> 8) & 255
+            rgb[row, column, 2] = packed >> 16
+
+
+@fast_function
+def _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps):  # type: ignore[no-untyped-def]
+    """Return the fixed-point walk along a row: start and step in cells, and the row's level."""
+    depth = view.row_depth[row]
+    level = view.row_level[row]
+    cell = CELL * (1 << level)
+    step = depth / view.focal
+    left = (0.5 * view.width - 0.5) * step  # from the axis to the first pixel's centre
+    x = eye_x + cos * depth - sin * left - maps.origin[slot, 0]
+    y = eye_y + sin * depth + cos * left - maps.origin[slot, 1]
+    scale = _ONE / cell
+    return x * scale, y * scale, sin * step * scale, -cos * step * scale, level
+
+
+@fast_function
+def _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row):  # type: ignore[no-untyped-def]
+    """Write the surface code of each pixel of a row."""
+    fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
+    begin = maps.level_start[slot, level]
+    columns = maps.level_columns[slot, level]
+    rows = maps.level_rows[slot, level]
+    index = maps.tile_index[slot]
+    tiles = maps.tiles[slot]
+    ix, iy = np.int64(fx), np.int64(fy)
+    dx, dy = np.int64(step_x), np.int64(step_y)
+    for column in range(view.width):
+        tile_column = ix >> (_FRACTION + TILE_BITS)
+        tile_row = iy >> (_FRACTION + TILE_BITS)
+        cell = ((iy >> _FRACTION) & (TILE - 1)) << TILE_BITS | (ix >> _FRACTION) & (TILE - 1)
+        if 0 <= tile_column < columns and 0 <= tile_row < rows:
+            tile = np.int64(index[begin + tile_row * columns + tile_column])
+        else:
+            tile = (tile_column ^ tile_row) & 3  # beyond the map lies more grass
+        codes[column] = tiles[tile, cell]
+        ix += dx
+        iy += dy
+
+
+@fast_function
+def _noise(x, y):  # type: ignore[no-untyped-def]
+    """Smooth lattice noise in [0, 1) for close-up texture."""
+    gx, gy = math.floor(x), math.floor(y)
+    u, v = x - gx, y - gy
+    ix, iy = np.int64(gx), np.int64(gy)
+    u = u * u * (3.0 - 2.0 * u)
+    v = v * v * (3.0 - 2.0 * v)
+    total = 0.0
+    for j in range(2):
+        for i in range(2):
+            h = (ix + i) * 374761393 + (iy + j) * 668265263
+            h = (h ^ (h >> 13)) * 1274126177
+            value = np.float64((h ^ (h >> 16)) & 65535) / 65536.0
+            total += value * (u if i else 1.0 - u) * (v if j else 1.0 - v)
+    return total
+
+
+@fast_function
+def _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb):  # type: ignore[no-untyped-def]
+    """Draw one row of ground for people: interpolated layers, edges sharpened to the pixel."""
+    fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
+    begin = maps.level_start[slot, level]
+    columns = maps.level_columns[slot, level]
+    rows = maps.level_rows[slot, level]
+    depth = view.row_depth[row]
+    cell_size = CELL * (1 << level)
+    pixel = depth / view.focal
+    gain = min(max(0.8 * cell_size / pixel, 1.0), 5.0)
+    paint_gain = gain if cell_size < LINE_WIDTH else 1.0  # a line thinner than a cell never reaches half
+    fade = math.exp(-depth / HAZE_DISTANCE)
+    near = math.exp(-depth / 30.0)
+    for column in range(view.width):
+        u = fx / _ONE - 0.5 + step_x / _ONE * column
+        v = fy / _ONE - 0.5 + step_y / _ONE * column
+        iu, iv = np.int64(math.floor(u)), np.int64(math.floor(v))
+        au, av = u - iu, v - iv
+        white = yellow = road = tone = 0.0
+        for j in range(2):
+            for i in range(2):
+                weight = (au if i else 1.0 - au) * (av if j else 1.0 - av)
+                tile_column = (iu + i) >> TILE_BITS
+                tile_row = (iv + j) >> TILE_BITS
+                if 0 <= tile_column < columns and 0 <= tile_row < rows:
+                    tile = np.int64(maps.tile_index[slot, begin + tile_row * columns + tile_column])
+                else:
+                    tile = (tile_column ^ tile_row) & 3
+                code = maps.tiles[slot, tile, ((iv + j) & (TILE - 1)) << TILE_BITS | (iu + i) & (TILE - 1)]
+                white += weight * view.layers[code, 0]
+                yellow += weight * view.layers[code, 1]
+                road += weight * view.layers[code, 2]
+                tone += weight * view.layers[code, 3]
+        x, y = (u + 0.5) * cell_size, (v + 0.5) * cell_size
+        white = min(max((white - 0.5) * paint_gain + 0.5, 0.0), 1.0)
+        yellow = min(max((yellow - 0.5) * paint_gain + 0.5, 0.0), 1.0)
+        road = min(max((road - 0.5) * gain + 0.5, 0.0), 1.0)
+        patches = _noise(x * 0.35, y * 0.35) + 0.5 * _noise(x * 1.3, y * 1.3)
+        grain = (_noise(x * 9.0, y * 9.0) - 0.5) * near
+        tone = 0.35 * tone + 0.3 * patches
+        red = 78.0 + 34.0 * tone + 26.0 * grain
+        green = 112.0 + 32.0 * tone + 30.0 * grain
+        blue = 48.0 + 20.0 * tone + 16.0 * grain
+        grey = 84.0 + 12.0 * tone + 16.0 * grain
+        red += (grey - red) * road
+        green += (grey + 1.0 - green) * road
+        blue += (grey + 5.0 - blue) * road
+        worn = 0.93 + 0.1 * grain
+        red += (236.0 * worn - red) * white
+        green += (236.0 * worn - green) * white
+        blue += (232.0 * worn - blue) * white
+        red += (238.0 * worn - red) * yellow
+        green += (186.0 * worn - green) * yellow
+        blue += (48.0 * worn - blue) * yellow
+        rgb[row, column, 0] = min(max(red * fade + 196.0 * (1.0 - fade), 0.0), 255.0)
+        rgb[row, column, 1] = min(max(green * fade + 208.0 * (1.0 - fade), 0.0), 255.0)
+        rgb[row, column, 2] = min(max(blue * fade + 218.0 * (1.0 - fade), 0.0), 255.0)
+
+
+@fast_function
+def _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw the ground below the horizon."""
+    for row in range(view.horizon, view.height):
+        if view.smooth:
+            _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb)
+            continue
+        _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row)
+        if len(rgb):
+            for column in range(view.width):
+                packed = view.ground[row, codes[column]]
+                rgb[row, column, 0] = packed & 255
+                rgb[row, column, 1] = (packed >> 8) & 255
+                rgb[row, column, 2] = packed >> 16
+        if len(semantic):
+            for column in range(view.width):
+                semantic[row, column, 0] = view.semantics[codes[column]]
+
+
+@fast_function
+def photograph(world, view, worlds, maps, zbuffer, codes, rgb, semantic, depth):  # type: ignore[no-untyped-def]
+    """Take one picture of one world.
+
+    Args:
+        world: Index of the world.
+        view: The camera.
+        worlds: ``Worlds``.
+        maps: ``Maps``.
+        zbuffer: Scratch, shape (height, width), float32.
+        codes: Scratch, shape (width,), uint8.
+        rgb: Shape (height, width, 3), uint8; empty if not wanted.
+        semantic: Shape (height, width, 1), uint8; empty if not wanted.
+        depth: Shape (height, width, 1), float32; empty if not wanted.
+    """
+    ego = worlds.ego[world]
+    slot = worlds.slot[world]
+    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
+    eye_x = ego[st.X] + cos * view.mount_ahead
+    eye_y = ego[st.Y] + sin * view.mount_ahead
+    if len(rgb):
+        _sky(view, ego[st.HEADING], rgb)
+    if len(semantic):
+        semantic[: view.horizon] = surface.SKY
+    _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic)
+    zbuffer[:] = 1.0e9
+    for k in range(worlds.box_count[world]):
+        draw_shadow(view, eye_x, eye_y, cos, sin, worlds.boxes[world, k], rgb)
+    if view.show_ego:
+        draw_shadow(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], rgb)
+        draw_vehicle(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], zbuffer, rgb, semantic)
+    for k in range(worlds.box_count[world]):
+        draw_vehicle(view, eye_x, eye_y, cos, sin, worlds.boxes[world, k], zbuffer, rgb, semantic)
+    draw_scenery(view, eye_x, eye_y, cos, sin, slot, maps, zbuffer, rgb, semantic)
+    if len(depth):
+        for row in range(view.height):
+            ground = view.row_depth[row]
+            for column in range(view.width):
+                depth[row, column, 0] = min(min(zbuffer[row, column], ground) * view.depth_scale, 1.0)

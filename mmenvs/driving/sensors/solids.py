@@ -1,0 +1,527 @@
+"""Upright solids as a camera sees them: cars, barriers, cones, houses, posts, trees.
+
+All of them are drawn column by column.  ``view`` is a :class:`~mmenvs.driving.sensors.camera.View`; the
+eye is at ``eye_x, eye_y`` [m] and looks along ``cos, sin``; ``rgb`` has shape (height, width, 3) and
+``semantic`` (height, width, 1), either of them empty when it is not wanted.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.driving import state as st
+from mmenvs.driving.roads import network
+from mmenvs.driving.roads.library import GRID
+from mmenvs.driving.roads.surface import BUILDING, OBSTACLE, POLE, VEGETATION, VEHICLE
+
+NEAR = 0.25  # nothing closer to the eye is drawn [m]
+SUN_X, SUN_Y = 0.5547, 0.8321  # where the light comes from, seen from above
+_HAZE = 1.0 / 260.0
+_FLAT = 1.0e9
+
+
+@fast_function
+def _span(row_0, row_1, column, depth, red, green, blue, label, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Fill part of a column between two (fractional) rows where nothing nearer is drawn."""
+    first = max(int(math.ceil(row_0 - 0.5)), 0)
+    last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
+    for row in range(first, last):
+        if depth < zbuffer[row, column]:
+            zbuffer[row, column] = depth
+            if len(rgb):
+                rgb[row, column, 0] = red
+                rgb[row, column, 1] = green
+                rgb[row, column, 2] = blue
+            if len(semantic):
+                semantic[row, column, 0] = label
+
+
+@fast_function
+def _lid(view, row_0, row_1, column, high, red, green, blue, label, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Fill part of a column with a level surface at a height below the eye."""
+    first = max(int(math.ceil(row_0 - 0.5)), 0)
+    last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
+    drop = (view.mount_height - high) * view.focal
+    for row in range(first, last):
+        depth = drop / max(row + 0.5 - view.horizon, 0.5)
+        if depth < zbuffer[row, column]:
+            zbuffer[row, column] = depth
+            if len(rgb):
+                rgb[row, column, 0] = red
+                rgb[row, column, 1] = green
+                rgb[row, column, 2] = blue
+            if len(semantic):
+                semantic[row, column, 0] = label
+
+
+@fast_function
+def _hazed(red, green, blue, shade, depth):  # type: ignore[no-untyped-def]
+    """Return a lit colour after the air between has taken its share."""
+    keep = 1.0 / (1.0 + depth * _HAZE + 0.5 * depth * depth * _HAZE * _HAZE)
+    lit = shade * keep
+    rest = 1.0 - keep
+    return (
+        min(red * lit + 196.0 * rest, 255.0),
+        min(green * lit + 208.0 * rest, 255.0),
+        min(blue * lit + 218.0 * rest, 255.0),
+    )
+
+
+@fast_function
+def paint_of(hue):  # type: ignore[no-untyped-def]
+    """Return a car's colour for a number in [0, 1): half are greys, as on real roads."""
+    if hue < 0.16:
+        return 228.0, 230.0, 232.0
+    if hue < 0.28:
+        return 158.0, 163.0, 170.0
+    if hue < 0.38:
+        return 52.0, 55.0, 62.0
+    if hue < 0.55:
+        return 188.0, 38.0, 36.0
+    if hue < 0.72:
+        return 38.0, 84.0, 168.0
+    if hue < 0.82:
+        return 232.0, 168.0, 34.0
+    if hue < 0.92:
+        return 40.0, 118.0, 84.0
+    return 120.0, 74.0, 48.0
+
+
+@fast_function
+def _columns(view, depth, across, cos, sin, half_length, half_width):  # type: ignore[no-untyped-def]
+    """Return the range of columns that a box may cover; its pose is in the camera's frame.
+
+    ``across`` and the box's axes are measured to the right, as columns are.
+    """
+    low, high = 1.0e9, -1.0e9
+    behind = 0
+    for corner in range(4):
+        a = half_length if corner < 2 else -half_length
+        b = half_width if corner % 2 else -half_width
+        z = depth + a * cos - b * sin
+        x = across + a * sin + b * cos
+        if z < NEAR:
+            behind += 1
+            # A corner behind the eye: the box reaches the border on its side.
+            side = 1.0e6 if x > 0.0 else -1.0e6
+        else:
+            side = x / z
+        low = min(low, side)
+        high = max(high, side)
+    if behind == 4:
+        return 0, 0
+    first = int(math.floor(min(max(low, -50.0), 50.0) * view.focal + 0.5 * view.width))
+    last = int(math.ceil(min(max(high, -50.0), 50.0) * view.focal + 0.5 * view.width))
+    return max(first, 0), min(last + 1, view.width)
+
+
+@fast_function
+def _enter(slope, origin_a, origin_b, ahead_a, ahead_b, half_length, half_width):  # type: ignore[no-untyped-def]
+    """Intersect one column's ray with a box.
+
+    Returns:
+        Depth at which the ray enters and leaves [m] (enter is huge for a miss), the face it enters by
+        (0 along the length, 1 along the width; the sign of ``u`` aside) and the ray's direction.
+    """
+    # The right-hand direction is the ahead direction turned by -90 degrees in the box's frame.
+    dir_a = ahead_a + slope * ahead_b
+    dir_b = ahead_b - slope * ahead_a
+    if abs(dir_a) < 1e-9:
+        dir_a = 1e-9
+    if abs(dir_b) < 1e-9:
+        dir_b = 1e-9
+    inverse_a, inverse_b = 1.0 / dir_a, 1.0 / dir_b
+    reach_a, reach_b = half_length * abs(inverse_a), half_width * abs(inverse_b)
+    middle_a, middle_b = -origin_a * inverse_a, -origin_b * inverse_b
+    near_a, near_b = middle_a - reach_a, middle_b - reach_b
+    enter, leave = max(near_a, near_b), min(middle_a + reach_a, middle_b + reach_b)
+    if enter >= leave or leave < NEAR or enter < NEAR:
+        enter = _FLAT
+    return enter, leave, 0 if near_a > near_b else 1, dir_a, dir_b
+
+
+@fast_function
+def _face_shade(face, dir_a, dir_b, cos, sin):  # type: ignore[no-untyped-def]
+    """Return the brightness of the face that a ray enters; ``cos, sin`` is the box's heading."""
+    if face == 0:
+        side = -1.0 if dir_a > 0.0 else 1.0
+        facing = side * (cos * SUN_X + sin * SUN_Y)
+    else:
+        side = -1.0 if dir_b > 0.0 else 1.0
+        facing = side * (-sin * SUN_X + cos * SUN_Y)
+    return 0.72 + 0.26 * facing
+
+
+@fast_function
+def draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb):  # type: ignore[no-untyped-def]
+    """Darken the ground under a car or an obstacle."""
+    dx, dy = box[st.B_X] + 0.1 - eye_x, box[st.B_Y] + 0.1 - eye_y
+    depth = dx * cos + dy * sin
+    radius = box[st.B_RADIUS]
+    if len(rgb) == 0 or depth < -radius or depth > 0.6 * view.reach:
+        return
+    across = dx * sin - dy * cos
+    if abs(across) - radius * 1.5 > depth * 0.5 * view.width / view.focal + radius:
+        return
+    box_cos = box[st.B_COS] * cos + box[st.B_SIN] * sin
+    box_sin = box[st.B_COS] * sin - box[st.B_SIN] * cos  # to the right, like the columns
+    half_length, half_width = box[st.B_HALF_LENGTH] + 0.12, box[st.B_HALF_WIDTH] + 0.12
+    first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
+    origin_a = -(depth * box_cos + across * box_sin)
+    origin_b = across * box_cos - depth * box_sin
+    drop = view.focal * view.mount_height
+    for column in range(first, last):
+        slope = (column + 0.5 - 0.5 * view.width) / view.focal
+        enter, leave, _face, _a, _b = _enter(
+            slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
+        )
+        if enter >= _FLAT:
+            continue
+        bottom = min(int(math.ceil(view.horizon + drop / enter - 0.5)), view.height)
+        top = max(int(math.ceil(view.horizon + drop / leave - 0.5)), view.horizon)
+        for row in range(top, bottom):
+            for channel in range(3):
+                rgb[row, column, channel] = rgb[row, column, channel] * 0.45
+
+
+@fast_function
+def _prism(  # type: ignore[no-untyped-def]
+    view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+    half_length, half_width, low, high, style, red, green, blue, label, zbuffer, rgb, semantic,
+):  # fmt: skip
+    """Draw one upright box between two heights, decorated by its style.
+
+    Styles: 0 plain, 1 car body, 2 cabin, 3 van, 4 barrier, 5 house wall, 6 post.
+    """
+    first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
+    if first >= last:
+        return
+    origin_a = -(depth * box_cos + across * box_sin)
+    origin_b = across * box_cos - depth * box_sin
+    for column in range(first, last):
+        slope = (column + 0.5 - 0.5 * view.width) / view.focal
+        enter, leave, face, dir_a, dir_b = _enter(
+            slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
+        )
+        if enter >= _FLAT:
+            continue
+        scale = view.focal / enter
+        base = view.horizon + view.mount_height * scale  # row of the ground at that depth
+        shade = _face_shade(face, dir_a, dir_b, heading_cos, heading_sin)
+        r, g, b = _hazed(red, green, blue, shade, enter)
+        top, bottom = base - high * scale, base - low * scale
+        if style == 0 or style == 6:
+            _span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
+            if style == 6:
+                dark = _hazed(40.0, 40.0, 44.0, 1.0, enter)
+                _repaint(
+                    base - 0.86 * high * scale, base - 0.66 * high * scale, column, enter, dark, zbuffer, rgb
+                )
+        else:
+            u = (origin_b + enter * dir_b) / half_width if face == 0 else (origin_a + enter * dir_a) / half_length
+            _span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
+            front = face == 0 and dir_a < 0.0
+            if style == 1 or style == 3:
+                _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, enter, zbuffer, rgb)
+            elif style == 2:
+                if abs(u) < 0.9:
+                    glass = _hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, enter)
+                    _repaint(
+                        top + 0.07 * scale, bottom - 0.04 * scale, column, enter, glass, zbuffer, rgb
+                    )
+            elif style == 4:
+                stripe = int(math.floor((u + 1.0) * 3.0)) & 1
+                paint = _hazed(226.0, 226.0, 222.0, shade + 0.15, enter)
+                if stripe:
+                    paint = _hazed(214.0, 60.0, 40.0, shade + 0.15, enter)
+                _repaint(base - high * scale, base - 0.45 * high * scale, column, enter, paint, zbuffer, rgb)
+            elif style == 5:
+                cell = abs(u) * (half_length if face else half_width) / 2.6
+                part = cell - math.floor(cell)
+                if 0.3 < part < 0.72:
+                    glass = _hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, enter)
+                    storey = 1.0
+                    while storey + 1.2 < high:
+                        _repaint(
+                            base - (storey + 1.2) * scale, base - storey * scale, column, enter, glass, zbuffer, rgb
+                        )
+                        storey += 2.7
+        if view.mount_height > high:  # the eye looks down on the lid
+            lid = view.horizon + (view.mount_height - high) * view.focal / leave
+            r, g, b = _hazed(red, green, blue, 1.16 if style == 2 else 1.05, enter)
+            _lid(view, lid, top, column, high, r, g, b, label, zbuffer, rgb, semantic)
+
+
+@fast_function
+def _repaint(row_0, row_1, column, depth, colour, zbuffer, rgb):  # type: ignore[no-untyped-def]
+    """Change the colour of pixels that this very surface has just covered."""
+    first = max(int(math.ceil(row_0 - 0.5)), 0)
+    last = min(int(math.ceil(row_1 - 0.5)), len(rgb))
+    for row in range(first, last):
+        if depth <= zbuffer[row, column] * 1.000001:
+            rgb[row, column, 0] = colour[0]
+            rgb[row, column, 1] = colour[1]
+            rgb[row, column, 2] = colour[2]
+
+
+@fast_function
+def _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, depth, zbuffer, rgb):  # type: ignore[no-untyped-def]
+    """Add wheels, lights, plates and, for vans, windows to one column of a body."""
+    if face == 0:
+        away = abs(u)
+        if away > 0.55:
+            if front:
+                light = _hazed(255.0, 250.0, 226.0, 1.0, depth)
+            else:
+                light = _hazed(206.0, 24.0, 22.0, 1.0, depth)
+            low_edge = 0.72 if style == 1 else 0.42
+            _repaint(
+                base - (low_edge + 0.22) * high * scale, base - low_edge * high * scale,
+                column, depth, light, zbuffer, rgb,
+            )  # fmt: skip
+        elif away < 0.28:
+            plate = _hazed(236.0, 236.0, 226.0, 0.95, depth)
+            _repaint(base - 0.58 * scale, base - 0.44 * scale, column, depth, plate, zbuffer, rgb)
+        if style == 3 and away < 0.86:
+            glass = _hazed(46.0, 56.0, 68.0, 1.0, depth)
+            _repaint(base - 0.9 * high * scale, base - 0.6 * high * scale, column, depth, glass, zbuffer, rgb)
+        bumper = _hazed(48.0, 48.0, 52.0, 1.0, depth)
+        _repaint(base - (low + 0.17) * scale, base - low * scale, column, depth, bumper, zbuffer, rgb)
+        return
+    along = u * half_length
+    if style == 3 and u > 0.55:
+        glass = _hazed(46.0, 56.0, 68.0, 1.0, depth)
+        _repaint(base - 0.86 * high * scale, base - 0.58 * high * scale, column, depth, glass, zbuffer, rgb)
+    for wheel in range(2):
+        off = along - (0.6 if wheel else -0.6) * half_length
+        if abs(off) < 0.36:
+            arch = math.sqrt(0.1296 - off * off)
+            tyre = _hazed(26.0, 26.0, 29.0, 1.0, depth)
+            _repaint(base - (0.33 + arch) * scale, base - low * scale, column, depth, tyre, zbuffer, rgb)
+            if abs(off) < 0.2:
+                rim = math.sqrt(0.04 - off * off)
+                metal = _hazed(150.0, 152.0, 156.0, 1.0, depth)
+                _repaint(
+                    base - (0.33 + rim) * scale, base - (0.33 - rim) * scale, column, depth, metal, zbuffer, rgb
+                )
+            return
+    sill = _hazed(46.0, 46.0, 50.0, 1.0, depth)
+    _repaint(base - (low + 0.1) * scale, base - low * scale, column, depth, sill, zbuffer, rgb)
+
+
+@fast_function
+def draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw one box of the world: a car, a van, a parked car, a barrier or a cone."""
+    dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
+    depth = dx * cos + dy * sin
+    radius = box[st.B_RADIUS]
+    if depth < -radius or depth > view.reach:
+        return
+    across = dx * sin - dy * cos
+    if abs(across) > (depth + radius) * (0.5 * view.width / view.focal) + 1.5 * radius:
+        return
+    heading_cos, heading_sin = box[st.B_COS], box[st.B_SIN]
+    box_cos = heading_cos * cos + heading_sin * sin
+    box_sin = heading_cos * sin - heading_sin * cos
+    half_length, half_width, high = box[st.B_HALF_LENGTH], box[st.B_HALF_WIDTH], box[st.B_HEIGHT]
+    kind = int(box[st.B_KIND])
+    if kind == st.CONE:
+        _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic)
+        return
+    if kind == st.BARRIER:
+        _prism(
+            view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+            half_length, half_width, 0.0, high, 4, 150.0, 150.0, 152.0, OBSTACLE, zbuffer, rgb, semantic,
+        )  # fmt: skip
+        return
+    red, green, blue = paint_of(box[st.B_HUE])
+    label = OBSTACLE if kind == st.PARKED else VEHICLE
+    if kind == st.VAN:
+        _prism(
+            view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+            half_length, half_width, 0.22, high, 3, red, green, blue, label, zbuffer, rgb, semantic,
+        )  # fmt: skip
+        return
+    waist = 0.58 * high
+    _prism(
+        view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+        half_length, half_width, 0.16, waist, 1, red, green, blue, label, zbuffer, rgb, semantic,
+    )  # fmt: skip
+    shift = -0.12 * half_length
+    _prism(
+        view, depth + shift * box_cos, across + shift * box_sin, box_cos, box_sin, heading_cos, heading_sin,
+        0.56 * half_length, 0.86 * half_width, waist, high, 2, red, green, blue, label, zbuffer, rgb, semantic,
+    )  # fmt: skip
+
+
+@fast_function
+def _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw a traffic cone: an orange triangle with a white band on a flat foot."""
+    if depth < NEAR:
+        return
+    scale = view.focal / depth
+    base = view.horizon + view.mount_height * scale
+    centre = across * scale + 0.5 * view.width
+    reach = half_width * scale
+    first = max(int(math.ceil(centre - reach - 0.5)), 0)
+    last = min(int(math.ceil(centre + reach - 0.5)), view.width)
+    foot = _hazed(196.0, 70.0, 24.0, 0.9, depth)
+    for column in range(first, last):
+        u = (column + 0.5 - centre) / reach
+        shade = 0.96 - 0.22 * u
+        body = _hazed(246.0, 104.0, 28.0, shade, depth)
+        top = high * min(1.0, 1.16 - 1.25 * abs(u))
+        if top > 0.0:
+            _span(
+                base - top * scale, base, column, depth, body[0], body[1], body[2], OBSTACLE, zbuffer, rgb, semantic
+            )
+            if top > 0.42 * high:
+                band = _hazed(244.0, 244.0, 240.0, shade, depth)
+                _repaint(
+                    base - min(top, 0.68 * high) * scale, base - 0.42 * high * scale, column, depth, band, zbuffer, rgb
+                )
+        _span(
+            base - 0.07 * scale, base, column, depth, foot[0], foot[1], foot[2], OBSTACLE, zbuffer, rgb, semantic
+        )
+
+
+@fast_function
+def _blob(view, depth, centre, radius, middle, half_height, hue, shade, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw a leafy ellipse, lighter towards the light; rows and columns are in pixels."""
+    first = max(int(math.ceil(centre - radius - 0.5)), 0)
+    last = min(int(math.ceil(centre + radius - 0.5)), view.width)
+    for column in range(first, last):
+        u = (column + 0.5 - centre) / radius
+        ragged = 0.94 + 0.06 * math.sin(u * 23.0 + hue * 40.0) if radius > 6.0 else 1.0
+        half = half_height * math.sqrt(max(1.0 - u * u, 0.0)) * ragged
+        light = shade * (1.0 - 0.2 * u)
+        red, green, blue = 56.0 + 44.0 * hue, 98.0 + 16.0 * hue, 40.0 + 8.0 * hue
+        bright = _hazed(red * 1.25, green * 1.25, blue * 1.2, light, depth)
+        plain = _hazed(red, green, blue, light, depth)
+        dark = _hazed(red * 0.72, green * 0.74, blue * 0.8, light, depth)
+        wobble = 0.08 * half_height * math.sin(u * 11.0 + hue * 17.0)
+        upper = middle - 0.3 * half + wobble
+        lower = middle + 0.4 * half + wobble
+        _span(middle - half, upper, column, depth, bright[0], bright[1], bright[2], VEGETATION, zbuffer, rgb, semantic)
+        _span(upper, lower, column, depth, plain[0], plain[1], plain[2], VEGETATION, zbuffer, rgb, semantic)
+        _span(lower, middle + half, column, depth, dark[0], dark[1], dark[2], VEGETATION, zbuffer, rgb, semantic)
+
+
+@fast_function
+def _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw a tree: a trunk and a crown of one blob, or of several when it is near."""
+    scale = view.focal / depth
+    base = view.horizon + view.mount_height * scale
+    centre = across * scale + 0.5 * view.width
+    trunk = _hazed(92.0, 72.0, 54.0, 0.9, depth)
+    half = max(0.045 * high * scale, 0.5)
+    first = max(int(math.ceil(centre - half - 0.5)), 0)
+    last = min(int(math.ceil(centre + half - 0.5)), view.width)
+    for column in range(first, last):
+        _span(
+            base - 0.45 * high * scale, base, column, depth, trunk[0], trunk[1], trunk[2], POLE, zbuffer, rgb, semantic
+        )
+    size = radius * scale
+    tall = 0.36 * high * scale
+    middle = base - 0.64 * high * scale
+    if size > 14.0:  # nearer blobs are a hair's breadth nearer, so that they win
+        _blob(view, depth - 0.01, centre - 0.5 * size, 0.58 * size, middle + 0.3 * tall, 0.62 * tall, hue, 0.86, zbuffer, rgb, semantic)
+        _blob(view, depth - 0.02, centre + 0.45 * size, 0.6 * size, middle + 0.2 * tall, 0.66 * tall, hue, 0.9, zbuffer, rgb, semantic)
+        _blob(view, depth - 0.03, centre - 0.1 * size, 0.68 * size, middle - 0.3 * tall, 0.72 * tall, hue, 1.06, zbuffer, rgb, semantic)
+    else:
+        _blob(view, depth, centre, size, middle, tall, hue, 1.0, zbuffer, rgb, semantic)
+
+
+@fast_function
+def _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw a house: walls with windows under a gabled roof whose ridge runs along its length."""
+    half_length, half_width = thing[network.S_HALF_LENGTH], thing[network.S_HALF_WIDTH]
+    high, hue = thing[network.S_HEIGHT], thing[network.S_HUE]
+    heading_cos, heading_sin = thing[network.S_COS], thing[network.S_SIN]
+    _prism(
+        view, depth, across, box_cos, box_sin, heading_cos, heading_sin, half_length, half_width, 0.0, high, 5,
+        206.0 + 30.0 * hue, 190.0 + 34.0 * hue, 166.0 + 50.0 * hue, BUILDING, zbuffer, rgb, semantic,
+    )  # fmt: skip
+    half_length += 0.4
+    half_width += 0.4
+    ridge = 0.8 * half_width
+    first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
+    origin_a = -(depth * box_cos + across * box_sin)
+    origin_b = across * box_cos - depth * box_sin
+    for column in range(first, last):
+        slope = (column + 0.5 - 0.5 * view.width) / view.focal
+        enter, leave, face, dir_a, dir_b = _enter(
+            slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
+        )
+        if enter >= _FLAT:
+            continue
+        shade = _face_shade(face, dir_a, dir_b, heading_cos, heading_sin)
+        rise = ridge * (1.0 - abs(origin_b + enter * dir_b) / half_width)
+        scale = view.focal / enter
+        eaves = view.horizon + (view.mount_height - high) * scale
+        top = eaves - rise * scale
+        across_ridge = -origin_b / dir_b
+        if enter < across_ridge < leave:
+            top = min(top, view.horizon + (view.mount_height - high - ridge) * view.focal / across_ridge)
+        r, g, b = _hazed(150.0 + 30.0 * hue, 74.0 + 12.0 * hue, 56.0, shade + 0.1, enter)
+        if face == 0:  # the gable is wall, not roof
+            r, g, b = _hazed(198.0 + 30.0 * hue, 182.0 + 34.0 * hue, 158.0 + 50.0 * hue, shade, enter)
+        _span(top, eaves, column, enter, r, g, b, BUILDING, zbuffer, rgb, semantic)
+
+
+@fast_function
+def draw_scenery(view, eye_x, eye_y, cos, sin, slot, maps, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+    """Draw the scenery ahead, grid cell by grid cell."""
+    columns, rows = maps.grid_size[slot, 0], maps.grid_size[slot, 1]
+    left, bottom = maps.origin[slot, 0], maps.origin[slot, 1]
+    reach = view.reach
+    spread = 0.5 * view.width / view.focal
+    side = reach * spread
+    margin = 10.0
+    # The box around the eye and the two far corners of the view.
+    ax, ay = eye_x + reach * cos + side * sin, eye_y + reach * sin - side * cos
+    bx, by = eye_x + reach * cos - side * sin, eye_y + reach * sin + side * cos
+    column0 = max(int((min(eye_x, min(ax, bx)) - margin - left) / GRID), 0)
+    column1 = min(int((max(eye_x, max(ax, bx)) + margin - left) / GRID), columns - 1)
+    row0 = max(int((min(eye_y, min(ay, by)) - margin - bottom) / GRID), 0)
+    row1 = min(int((max(eye_y, max(ay, by)) + margin - bottom) / GRID), rows - 1)
+    for grid_row in range(row0, row1 + 1):
+        if column1 < column0:
+            break
+        begin = maps.grid_start[slot, grid_row * columns + column0]
+        end = maps.grid_start[slot, grid_row * columns + column1 + 1]
+        for item in range(begin, end):
+            thing = maps.scenery[slot, item]
+            dx, dy = thing[network.S_X] - eye_x, thing[network.S_Y] - eye_y
+            depth = dx * cos + dy * sin
+            across = dx * sin - dy * cos
+            wide = thing[network.S_HALF_LENGTH] + thing[network.S_HALF_WIDTH]
+            if depth < NEAR or depth > reach or abs(across) > depth * spread + 1.5 * wide:
+                continue
+            kind = int(thing[network.S_KIND])
+            high, hue = thing[network.S_HEIGHT], thing[network.S_HUE]
+            radius = thing[network.S_HALF_WIDTH]
+            scale = view.focal / depth
+            if kind == network.TREE:
+                _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic)
+            elif kind == network.BUSH:
+                base = view.horizon + view.mount_height * scale
+                _blob(
+                    view, depth, across * scale + 0.5 * view.width, radius * scale,
+                    base - 0.42 * high * scale, 0.5 * high * scale, hue, 0.95, zbuffer, rgb, semantic,
+                )  # fmt: skip
+            else:
+                heading_cos, heading_sin = thing[network.S_COS], thing[network.S_SIN]
+                box_cos = heading_cos * cos + heading_sin * sin
+                box_sin = heading_cos * sin - heading_sin * cos
+                if kind == network.HOUSE:
+                    _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)
+                elif wide * scale > 0.5:
+                    style = 6 if kind == network.POST else 0
+                    grey = 232.0 if kind == network.POST else 112.0
+                    _prism(
+                        view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+                        thing[network.S_HALF_LENGTH], radius, 0.0, high, style,
+                        grey, grey, grey, POLE, zbuffer, rgb, semantic,
+                    )  # fmt: skip

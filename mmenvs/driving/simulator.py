@@ -1,0 +1,232 @@
+"""The driving world: owns the arrays and says the order of a step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces as gym_spaces
+from numpy.typing import NDArray
+
+from mmenvs import spaces
+from mmenvs.core.kernels import entry_point
+from mmenvs.core.parallel import WorldPool
+from mmenvs.core.random import derive_seeds
+from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
+from mmenvs.driving import kernels, rewards
+from mmenvs.driving import state as st
+from mmenvs.driving.config import DrivingConfig
+from mmenvs.driving.render import Painter
+from mmenvs.driving.roads import surface
+from mmenvs.driving.roads.library import Maps, RoadLibrary
+from mmenvs.driving.sensors import motion, radar
+from mmenvs.driving.sensors.camera import make_view
+
+# Salts that keep the streams of different purposes, and the two splits, apart.
+_SPLIT_SALT = {"train": 0x7261696E, "test": 0x74657374}
+_WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW = (np.uint64(1 << n) for n in (40, 41, 42, 43))
+
+#: The grid of ``action="discrete"``: five steering by three pedal values.
+DISCRETE_ACTIONS = np.array(
+    [(steering, pedal) for pedal in (-0.6, 0.0, 0.8) for steering in (0.5, 0.12, 0.0, -0.12, -0.5)]
+)
+#: The moves of ``action="steer"``: left, straight, right.
+STEER_ACTIONS = np.array([(1.0, 0.0), (0.0, 0.0), (-1.0, 0.0)])
+
+
+class DrivingSimulator(Simulator):
+    """Driving worlds on procedural roads.
+
+    Attributes:
+        config: Settings.
+        worlds: State; see :class:`~mmenvs.driving.state.Worlds`.
+        params: Numbers of the kernels.
+    """
+
+    def __init__(self, num_worlds: int, config: DrivingConfig) -> None:
+        """Allocate ``num_worlds`` worlds; nothing is drawn or compiled before the first reset.
+
+        Raises:
+            ValueError: If ``num_worlds`` is below 1.
+        """
+        if num_worlds < 1:
+            raise ValueError(f"num_worlds={num_worlds} must be at least 1")
+        self.config = config
+        self.num_worlds = num_worlds
+        self.params = st.make_params(config)
+        self.worlds = st.make_worlds(config, num_worlds)
+        self.render_fps = round(1 / config.dt)
+        self._library = RoadLibrary(config, num_worlds)
+        self._pool = WorldPool(num_worlds, config.threads)
+        self._make_spaces()
+        self._make_sensors()
+        self.rewards = np.zeros(num_worlds)
+        self.terminated = np.zeros(num_worlds, bool)
+        self._terms = np.zeros((num_worlds, len(rewards.TERMS)))
+        self._drivable = surface.drivable()
+        self._everyone = np.arange(num_worlds)
+        self._kernels: dict[str, Any] = {}
+        self._painter: Painter | None = None
+        self._completion = np.zeros(num_worlds)
+        self._cost = np.zeros(num_worlds)
+        self.infos = self._make_infos()
+
+    @property
+    def maps(self) -> Maps:
+        """The compiled roads; ``worlds.slot`` says which one a world uses."""
+        return self._library.maps
+
+    def reset(
+        self,
+        worlds: NDArray[np.int64],
+        seeds: NDArray[np.uint64],
+        scenarios: NDArray[np.int64],
+    ) -> None:
+        """Start episodes; see :class:`~mmenvs.core.simulator.Simulator`."""
+        config = self.config
+        if (scenarios >= config.scenarios).any():
+            raise ValueError(
+                f"options['scenario']={int(scenarios.max())} must be below {config.scenarios}, "
+                f"the number of scenarios of split={config.split!r}"
+            )
+        drawn = derive_seeds(seeds, np.full(len(seeds), _SCENARIO_DRAW)) % np.uint64(config.scenarios)
+        chosen = np.where(scenarios == ANY_SCENARIO, drawn.astype(np.int64), scenarios).astype(np.uint64)
+        salt = np.full(len(worlds), np.uint64(_SPLIT_SALT[config.split]))
+        own = derive_seeds(salt, chosen)
+        state = self.worlds
+        state.random[worlds] = derive_seeds(own, np.full(len(worlds), _WORLD_STREAM))
+        state.noise[worlds] = derive_seeds(seeds, np.full(len(worlds), _NOISE_STREAM))
+        map_seeds = derive_seeds(salt, _MAP_STREAM + chosen % np.uint64(config.num_maps))
+        for world, map_seed in zip(worlds.tolist(), map_seeds.tolist(), strict=True):
+            state.slot[world] = self._library.assign(world, map_seed)
+        self.rewards[worlds] = 0.0
+        self.terminated[worlds] = False
+        self._terms[worlds] = 0.0
+        self._run(kernels.reset_worlds, worlds, self.params, state, self.maps)
+        self._observe(worlds)
+        self._update_infos()
+
+    def step(self, actions: NDArray[Any], active: NDArray[np.bool_]) -> None:
+        """Advance the active worlds; see :class:`~mmenvs.core.simulator.Simulator`."""
+        which = self._everyone if active.all() else np.flatnonzero(active)
+        self._run(
+            kernels.step_worlds,
+            which,
+            self.commands(actions),
+            self.params,
+            self._drivable,
+            self.worlds,
+            self.maps,
+            self.rewards,
+            self.terminated,
+            self._terms,
+        )
+        self._observe(which)
+        self._update_infos()
+
+    def commands(self, actions: NDArray[Any]) -> NDArray[np.float64]:
+        """Return steering and pedal, shape (num_worlds, 2), for actions of the configured kind."""
+        if self.config.action == "continuous":
+            return np.ascontiguousarray(actions, np.float64)
+        table = STEER_ACTIONS if self.config.action == "steer" else DISCRETE_ACTIONS
+        return np.asarray(table[actions])
+
+    def render(self, world: int) -> NDArray[np.uint8]:
+        """Draw what a person sees of a world, shape (height, width, 3)."""
+        if self._painter is None:
+            self._painter = Painter(self)
+        return self._painter.paint(world)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.close()
+
+    def _make_spaces(self) -> None:
+        config = self.config
+        height, width = config.camera_size
+        leaves: dict[str, gym_spaces.Space[Any]] = {}
+        for sensor in config.sensors:
+            leaves[sensor] = {
+                "camera": lambda: spaces.Image(height, width, 3),
+                "depth": lambda: spaces.Image(
+                    height, width, 1, high=1.0, dtype=np.float32, unit="range"
+                ),
+                "semantic": lambda: spaces.Image(
+                    height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
+                ),
+                "lidar": lambda: spaces.Scan(config.lidar_beams),
+                "radar": lambda: spaces.Objects(config.radar_targets, 4, names=radar.FEATURES),
+                "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
+                "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
+            }[sensor]()
+        self.observation_space = gym_spaces.Dict(leaves)
+        self.observations = {
+            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype) for key, space in leaves.items()
+        }
+        if config.action == "continuous":
+            self.action_space = gym_spaces.Box(-1.0, 1.0, (2,), np.float32)
+        else:
+            self.action_space = gym_spaces.Discrete(
+                len(STEER_ACTIONS if config.action == "steer" else DISCRETE_ACTIONS)
+            )
+
+    def _make_sensors(self) -> None:
+        config, n = self.config, self.num_worlds
+        angles = np.arange(config.lidar_beams) * (2 * math.pi / config.lidar_beams)
+        self._instruments = kernels.Instruments(
+            beams=np.stack([np.cos(angles), np.sin(angles)], 1),
+            lidar_range=float(config.lidar_range),
+            lidar_noise=float(config.lidar_noise),
+            radar_range=float(config.radar_range),
+            radar_half_angle=math.radians(0.5 * config.radar_fov),
+            look_ahead=np.array(motion.LOOK_AHEAD),
+        )
+        self._view = make_view(config.camera_size, config.camera_fov, depth_range=config.camera_range)
+        absent = {
+            "camera": np.zeros((n, 0, 0, 3), np.uint8),
+            "depth": np.zeros((n, 0, 0, 1), np.float32),
+            "semantic": np.zeros((n, 0, 0, 1), np.uint8),
+        }
+        nothing = np.zeros((n, 0), np.float32)
+        self._outputs = kernels.Outputs(
+            *(self.observations.get(key, absent.get(key, nothing)) for key in kernels.Outputs._fields)
+        )
+
+    def _make_infos(self) -> InfoArrays:
+        flags = self.worlds.flags
+        return {
+            "success": flags[:, st.SUCCESS],
+            "collision": flags[:, st.COLLISION],
+            "off_road": flags[:, st.OFF_ROAD],
+            "route_completion": self._completion,
+            "speed": self.worlds.ego[:, st.SPEED],
+            "cost": self._cost,
+            "reward_terms": {name: self._terms[:, k] for k, name in enumerate(rewards.TERMS)},
+        }
+
+    def _update_infos(self) -> None:
+        flags = self.worlds.flags
+        np.logical_or(flags[:, st.COLLISION], flags[:, st.OFF_ROAD], out=self._cost, casting="unsafe")
+        span = self.params.finish - self.params.start
+        np.clip((self.worlds.ego[:, st.STATION] - self.params.start) / span, 0.0, 1.0, out=self._completion)
+
+    def _observe(self, which: NDArray[np.int64]) -> None:
+        self._run(
+            kernels.observe_worlds,
+            which,
+            self.params,
+            self._instruments,
+            self._view,
+            self.worlds,
+            self.maps,
+            self._outputs,
+        )
+
+    def _run(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> None:
+        """Run a kernel over some worlds, through its direct entry."""
+        name = function.__name__
+        entry = self._kernels.get(name)
+        if entry is None:
+            entry = self._kernels[name] = entry_point(function, 0, 1, which, *arguments)
+        self._pool.run(entry, which, *arguments, count=len(which))

@@ -1,0 +1,36 @@
+"""The presets behind the driving ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Task name to the settings in which it differs from :class:`~mmenvs.driving.config.DrivingConfig`.
+TASKS: dict[str, dict[str, Any]] = {
+    "driving": {},
+    "path_planning": {
+        "sensors": ("camera", "lidar", "state"),
+        "camera_size": (64, 64),
+        "action": "steer",
+        "reward": "safe_step",
+        "dt": 0.2,
+        "lanes": 3,
+        "oncoming_lanes": 1,
+        "road_length": 200.0,
+        "max_curvature": 0.012,
+        "traffic_vehicles": 6,
+        "traffic_speed": (3.5, 5.5),
+        "obstacle_spacing": 36.0,
+        "pace": 9.0,
+    },
+}
+
+
+def task_defaults(task: str) -> dict[str, Any]:
+    """Return the settings of a task.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if task not in TASKS:
+        raise ValueError(f"task={task!r} must be one of {', '.join(map(repr, TASKS))}")
+    return TASKS[task]
