@@ -63,32 +63,32 @@ def place_cars(world, worlds, maps):  # type: ignore[no-untyped-def]
     boxes = worlds.boxes[world]
     slot = worlds.slot[world]
     reference = maps.reference[slot, : maps.samples[slot]]
-    for car in range(len(cars)):
+    for car in range(cars.shape[1]):
         box = boxes[car]
-        if cars[car, st.C_ACTIVE] < 0.5:
+        if cars[st.C_ACTIVE, car] < 0.5:
             box[st.B_X] = _NOWHERE
             box[st.B_Y] = _NOWHERE
             box[st.B_RADIUS] = 0.0
             continue
-        direction = cars[car, st.C_DIRECTION]
-        x, y, cos, sin = place_on_road(reference, cars[car, st.C_STATION], cars[car, st.C_OFFSET])
-        lane = int(cars[car, st.C_LANE])
+        direction = cars[st.C_DIRECTION, car]
+        x, y, cos, sin = place_on_road(reference, cars[st.C_STATION, car], cars[st.C_OFFSET, car])
+        lane = int(cars[st.C_LANE, car])
         # A car that changes lanes points where it goes.
-        error = maps.lane_offset[slot, lane] - cars[car, st.C_OFFSET]
+        error = maps.lane_offset[slot, lane] - cars[st.C_OFFSET, car]
         tilt = min(max(0.15 * error, -0.12), 0.12)
         norm = 1.0 / math.sqrt((1.0 + tilt * tilt) * (cos * cos + sin * sin))
         box[st.B_X] = x
         box[st.B_Y] = y
         box[st.B_COS] = (direction * cos - tilt * sin) * norm
         box[st.B_SIN] = (direction * sin + tilt * cos) * norm
-        box[st.B_HALF_LENGTH] = 0.5 * cars[car, st.C_LENGTH]
-        box[st.B_HALF_WIDTH] = 0.5 * cars[car, st.C_WIDTH]
-        box[st.B_HEIGHT] = cars[car, st.C_HEIGHT]
-        box[st.B_KIND] = st.VAN if cars[car, st.C_HEIGHT] > 2.0 else st.CAR
-        box[st.B_HUE] = cars[car, st.C_HUE]
-        box[st.B_VX] = cars[car, st.C_SPEED] * box[st.B_COS]
-        box[st.B_VY] = cars[car, st.C_SPEED] * box[st.B_SIN]
-        box[st.B_RADIUS] = 0.5 * (cars[car, st.C_LENGTH] + cars[car, st.C_WIDTH])
+        box[st.B_HALF_LENGTH] = 0.5 * cars[st.C_LENGTH, car]
+        box[st.B_HALF_WIDTH] = 0.5 * cars[st.C_WIDTH, car]
+        box[st.B_HEIGHT] = cars[st.C_HEIGHT, car]
+        box[st.B_KIND] = st.VAN if cars[st.C_HEIGHT, car] > 2.0 else st.CAR
+        box[st.B_HUE] = cars[st.C_HUE, car]
+        box[st.B_VX] = cars[st.C_SPEED, car] * box[st.B_COS]
+        box[st.B_VY] = cars[st.C_SPEED, car] * box[st.B_SIN]
+        box[st.B_RADIUS] = 0.5 * (cars[st.C_LENGTH, car] + cars[st.C_WIDTH, car])
 
 
 @fast_function
@@ -97,19 +97,19 @@ def place_obstacles(world, worlds, maps):  # type: ignore[no-untyped-def]
     obstacles = worlds.obstacles[world]
     slot = worlds.slot[world]
     reference = maps.reference[slot, : maps.samples[slot]]
-    first = len(worlds.cars[world])
+    first = worlds.cars.shape[2]
     for k in range(worlds.obstacle_count[world]):
         box = worlds.boxes[world, first + k]
-        x, y, cos, sin = place_on_road(reference, obstacles[k, st.O_STATION], obstacles[k, st.O_OFFSET])
+        x, y, cos, sin = place_on_road(reference, obstacles[st.O_STATION, k], obstacles[st.O_OFFSET, k])
         box[st.B_X], box[st.B_Y], box[st.B_COS], box[st.B_SIN] = x, y, cos, sin
-        box[st.B_HALF_LENGTH] = 0.5 * obstacles[k, st.O_LENGTH]
-        box[st.B_HALF_WIDTH] = 0.5 * obstacles[k, st.O_WIDTH]
-        box[st.B_HEIGHT] = obstacles[k, st.O_HEIGHT]
-        box[st.B_KIND] = obstacles[k, st.O_KIND]
-        box[st.B_HUE] = obstacles[k, st.O_HUE]
+        box[st.B_HALF_LENGTH] = 0.5 * obstacles[st.O_LENGTH, k]
+        box[st.B_HALF_WIDTH] = 0.5 * obstacles[st.O_WIDTH, k]
+        box[st.B_HEIGHT] = obstacles[st.O_HEIGHT, k]
+        box[st.B_KIND] = obstacles[st.O_KIND, k]
+        box[st.B_HUE] = obstacles[st.O_HUE, k]
         box[st.B_VX] = 0.0
         box[st.B_VY] = 0.0
-        box[st.B_RADIUS] = 0.5 * (obstacles[k, st.O_LENGTH] + obstacles[k, st.O_WIDTH])
+        box[st.B_RADIUS] = 0.5 * (obstacles[st.O_LENGTH, k] + obstacles[st.O_WIDTH, k])
     worlds.box_count[world] = first + worlds.obstacle_count[world]
 
 

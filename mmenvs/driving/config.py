@@ -43,6 +43,7 @@ class DrivingConfig:
         traffic_vehicles: Cars and lorries besides the ego.
         traffic_speed: Lowest and highest desired speed of traffic [m/s].
         obstacle_spacing: Mean distance between rows of static obstacles [m]; 0 for none.
+        blocked_lanes: Most lanes that one row of obstacles blocks; at least one always stays open.
         pace: Steady speed of the ego under ``action="steer"`` [m/s].
         reward: ``"progress"`` (named terms, see the env's page) or ``"safe_step"`` (1 for a safe step
             that moves along the road, else 0).
@@ -76,6 +77,7 @@ class DrivingConfig:
     traffic_vehicles: int = 15
     traffic_speed: tuple[float, float] = (5.0, 9.0)
     obstacle_spacing: float = 60.0
+    blocked_lanes: int = 2
     pace: float = 9.0
     reward: str = "progress"
     split: str = "train"
@@ -128,6 +130,7 @@ class DrivingConfig:
             ("lanes", 1, 5),
             ("oncoming_lanes", 0, 3),
             ("traffic_vehicles", 0, 128),
+            ("blocked_lanes", 1, 5),
             ("num_maps", 1, 100_000),
         ):
             _integer(name, getattr(self, name), low, high)

@@ -130,6 +130,7 @@ def observe_worlds(begin, end, which, params, instruments, view, worlds, maps, o
     """Write the observations of the worlds ``which[begin:end]``."""
     zbuffer = np.empty((view.height, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)
+    visible = np.empty(worlds.boxes.shape[1], np.int64)
     pictures = out.camera.shape[1] + out.depth.shape[1] + out.semantic.shape[1] > 0
     for position in range(begin, end):
         world = which[position]
@@ -141,6 +142,7 @@ def observe_worlds(begin, end, which, params, instruments, view, worlds, maps, o
                 maps,
                 zbuffer,
                 codes,
+                visible,
                 out.camera[world],
                 out.semantic[world],
                 out.depth[world],
@@ -168,5 +170,6 @@ def photograph_world(begin, end, view, worlds, maps, rgb, semantic, depth):  # t
     """Take a picture of the worlds ``begin`` to ``end``, each into the same ``rgb``, for rendering."""
     zbuffer = np.empty((view.height, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)
+    visible = np.empty(worlds.boxes.shape[1], np.int64)
     for world in range(begin, end):
-        photograph(world, view, worlds, maps, zbuffer, codes, rgb, semantic, depth)
+        photograph(world, view, worlds, maps, zbuffer, codes, visible, rgb, semantic, depth)

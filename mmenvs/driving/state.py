@@ -16,7 +16,7 @@ X, Y, HEADING, SPEED, STEERING, ACCELERATION, YAW_RATE = range(7)
 STATION, OFFSET, HEADING_ERROR, PEDAL, PROGRESS, COMMAND_CHANGE = range(7, 13)
 EGO_COLUMNS = 13
 
-# Columns of ``Worlds.cars``.
+# Rows of ``Worlds.cars``: a quantity of all cars lies together, as the search for a leader wants it.
 (
     C_STATION,
     C_OFFSET,
@@ -32,11 +32,11 @@ EGO_COLUMNS = 13
     C_ACCELERATION,
     C_ACTIVE,
 ) = range(13)
-CAR_COLUMNS = 13
+CAR_ROWS = 13
 
-# Columns of ``Worlds.obstacles``.
+# Rows of ``Worlds.obstacles``, which are sorted by station.
 O_STATION, O_OFFSET, O_LENGTH, O_WIDTH, O_HEIGHT, O_KIND, O_HUE = range(7)
-OBSTACLE_COLUMNS = 7
+OBSTACLE_ROWS = 7
 
 # Columns of ``Worlds.boxes``: what sensors and collisions see.
 (B_X, B_Y, B_COS, B_SIN, B_HALF_LENGTH, B_HALF_WIDTH, B_HEIGHT, B_KIND, B_HUE, B_VX, B_VY, B_RADIUS) = range(12)
@@ -64,8 +64,8 @@ class Worlds(NamedTuple):
         steps: (worlds,) int64 since the last reset.
         random: (worlds,) uint64, stream of the world.
         noise: (worlds,) uint64, stream of the sensors.
-        cars: (worlds, cars, 13) float32.
-        obstacles: (worlds, obstacles, 7) float32.
+        cars: (worlds, 13, cars) float32.
+        obstacles: (worlds, 7, obstacles) float32.
         obstacle_count: (worlds,) int32.
         boxes: (worlds, cars + obstacles, 12) float32; cars first.
         box_count: (worlds,) int32.
@@ -106,6 +106,7 @@ class Params(NamedTuple):
     all_lanes: int
     lane_width: float
     obstacle_spacing: float
+    blocked_lanes: int
     cars: int
     traffic_low: float
     traffic_high: float
@@ -125,6 +126,7 @@ def make_params(config: DrivingConfig) -> Params:
         all_lanes=int(config.lanes + config.oncoming_lanes),
         lane_width=float(config.lane_width),
         obstacle_spacing=float(config.obstacle_spacing),
+        blocked_lanes=min(int(config.blocked_lanes), int(config.lanes) - 1),
         cars=int(config.traffic_vehicles),
         traffic_low=float(config.traffic_speed[0]),
         traffic_high=float(config.traffic_speed[1]),
@@ -145,8 +147,8 @@ def make_worlds(config: DrivingConfig, num_worlds: int) -> Worlds:
         steps=np.zeros(num_worlds, np.int64),
         random=np.zeros(num_worlds, np.uint64),
         noise=np.zeros(num_worlds, np.uint64),
-        cars=np.zeros((num_worlds, max(cars, 1), CAR_COLUMNS), np.float32),
-        obstacles=np.zeros((num_worlds, obstacles, OBSTACLE_COLUMNS), np.float32),
+        cars=np.zeros((num_worlds, CAR_ROWS, max(cars, 1)), np.float32),
+        obstacles=np.zeros((num_worlds, OBSTACLE_ROWS, obstacles), np.float32),
         obstacle_count=np.zeros(num_worlds, np.int32),
         boxes=np.zeros((num_worlds, max(cars, 1) + obstacles, BOX_COLUMNS), np.float32),
         box_count=np.zeros(num_worlds, np.int32),

@@ -17,9 +17,10 @@ TASKS: dict[str, dict[str, Any]] = {
         "oncoming_lanes": 1,
         "road_length": 200.0,
         "max_curvature": 0.012,
-        "traffic_vehicles": 6,
+        "traffic_vehicles": 5,
         "traffic_speed": (3.5, 5.5),
-        "obstacle_spacing": 36.0,
+        "obstacle_spacing": 40.0,
+        "blocked_lanes": 1,
         "pace": 9.0,
     },
 }

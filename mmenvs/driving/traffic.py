@@ -12,12 +12,15 @@ A_MAX = 1.8  # maximum acceleration [m/s^2]
 B_COMFORT = 2.5  # comfortable deceleration [m/s^2]
 B_HARD = 7.0  # what brakes can do [m/s^2]
 GAP_MIN = 2.0  # standstill gap [m]
+GAP_CREEP = 1.2  # how much closer a car goes to what it is about to pass [m]
 POLITENESS = 0.2
 GAIN = 0.3  # least advantage that makes a lane change worth it [m/s^2]
 B_SAFE = 2.5  # most braking that a change may impose [m/s^2]
 LATERAL_SPEED = 1.4  # of a lane change [m/s]
 LATERAL_COMFORT = 2.5  # lateral acceleration that slows traffic in bends [m/s^2]
 _FREE = 1000.0  # gap when nobody is ahead [m]
+_HORIZON = 90.0  # beyond it nobody is heeded: IDM's term is below 1 % there at these speeds [m]
+_IDM_ROOT = 2.0 * math.sqrt(A_MAX * B_COMFORT)
 
 
 @fast_function
@@ -36,7 +39,7 @@ def idm(speed, desired, gap, closing, headway):  # type: ignore[no-untyped-def]
     """
     ratio = speed / desired
     ratio *= ratio
-    wanted = GAP_MIN + max(0.0, speed * headway + speed * closing / (2.0 * math.sqrt(A_MAX * B_COMFORT)))
+    wanted = GAP_MIN + max(0.0, speed * headway + speed * closing / (_IDM_ROOT))
     near = wanted / max(gap, 0.1)
     return max(A_MAX * (1.0 - ratio * ratio - near * near), -B_HARD)
 
@@ -51,29 +54,34 @@ def leader(world, car, offset, params, worlds):  # type: ignore[no-untyped-def]
     cars = worlds.cars[world]
     obstacles = worlds.obstacles[world]
     ego = worlds.ego[world]
-    station = cars[car, st.C_STATION]
-    direction = cars[car, st.C_DIRECTION]
-    half = 0.5 * cars[car, st.C_LENGTH]
-    half_width = 0.5 * cars[car, st.C_WIDTH] + 0.35
+    station = cars[st.C_STATION, car]
+    direction = cars[st.C_DIRECTION, car]
+    half = 0.5 * cars[st.C_LENGTH, car]
+    half_width = 0.5 * cars[st.C_WIDTH, car] + 0.35
     best, speed = _FREE, 0.0
-    for other in range(len(cars)):
-        if other == car or cars[other, st.C_ACTIVE] < 0.5:
+    reach = _HORIZON  # centre to centre, so that nothing farther can be nearer than ``best``
+    for other in range(cars.shape[1]):
+        ahead = direction * (cars[st.C_STATION, other] - station)
+        if ahead <= 0.0 or ahead >= reach or other == car or cars[st.C_ACTIVE, other] < 0.5:
             continue
-        ahead = direction * (cars[other, st.C_STATION] - station)
-        if ahead <= 0.0 or ahead >= best + 8.0:
-            continue
-        if abs(cars[other, st.C_OFFSET] - offset) < half_width + 0.5 * cars[other, st.C_WIDTH]:
-            gap = ahead - half - 0.5 * cars[other, st.C_LENGTH]
+        if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
+            gap = ahead - half - 0.5 * cars[st.C_LENGTH, other]
             if gap < best:
                 best = gap
-                speed = cars[other, st.C_SPEED] * cars[other, st.C_DIRECTION] * direction
-    for other in range(worlds.obstacle_count[world]):
-        ahead = direction * (obstacles[other, st.O_STATION] - station)
-        if 0.0 < ahead < best + 8.0:
-            if abs(obstacles[other, st.O_OFFSET] - offset) < half_width + 0.5 * obstacles[other, st.O_WIDTH]:
-                gap = ahead - half - 0.5 * obstacles[other, st.O_LENGTH]
+                speed = cars[st.C_SPEED, other] * cars[st.C_DIRECTION, other] * direction
+                reach = min(reach, gap + 8.0)
+    if direction > 0.0:  # obstacles stand in the lanes of travel, sorted by station
+        for other in range(worlds.obstacle_count[world]):
+            ahead = obstacles[st.O_STATION, other] - station
+            if ahead <= 0.0:
+                continue
+            if ahead >= reach:
+                break
+            if abs(obstacles[st.O_OFFSET, other] - offset) < half_width + 0.5 * obstacles[st.O_WIDTH, other]:
+                gap = ahead - half - 0.5 * obstacles[st.O_LENGTH, other]
                 if gap < best:
                     best, speed = gap, 0.0
+                    reach = min(reach, gap + 8.0)
     ahead = direction * (ego[st.STATION] - station)
     if 0.0 < ahead < best + 8.0 and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
         gap = ahead - half - 0.5 * st.EGO_LENGTH
@@ -88,24 +96,24 @@ def _follower(world, car, offset, worlds):  # type: ignore[no-untyped-def]
     """Find who would follow a car at a lateral offset: gap [m], speed, desired speed, headway."""
     cars = worlds.cars[world]
     ego = worlds.ego[world]
-    station = cars[car, st.C_STATION]
-    direction = cars[car, st.C_DIRECTION]
-    half = 0.5 * cars[car, st.C_LENGTH]
-    half_width = 0.5 * cars[car, st.C_WIDTH] + 0.35
+    station = cars[st.C_STATION, car]
+    direction = cars[st.C_DIRECTION, car]
+    half = 0.5 * cars[st.C_LENGTH, car]
+    half_width = 0.5 * cars[st.C_WIDTH, car] + 0.35
     best, speed, desired, headway = _FREE, 0.0, 10.0, 1.5
-    for other in range(len(cars)):
-        if other == car or cars[other, st.C_ACTIVE] < 0.5:
+    for other in range(cars.shape[1]):
+        if other == car or cars[st.C_ACTIVE, other] < 0.5:
             continue
-        behind = direction * (station - cars[other, st.C_STATION])
+        behind = direction * (station - cars[st.C_STATION, other])
         if behind < 0.0 or behind >= best + 8.0:
             continue
-        if abs(cars[other, st.C_OFFSET] - offset) < half_width + 0.5 * cars[other, st.C_WIDTH]:
-            gap = behind - half - 0.5 * cars[other, st.C_LENGTH]
+        if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
+            gap = behind - half - 0.5 * cars[st.C_LENGTH, other]
             if gap < best:
                 best = gap
-                speed = cars[other, st.C_SPEED]
-                desired = cars[other, st.C_DESIRED]
-                headway = cars[other, st.C_HEADWAY]
+                speed = cars[st.C_SPEED, other]
+                desired = cars[st.C_DESIRED, other]
+                headway = cars[st.C_HEADWAY, other]
     behind = direction * (station - ego[st.STATION])
     if 0.0 <= behind < best + 8.0 and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
         gap = behind - half - 0.5 * st.EGO_LENGTH
@@ -123,11 +131,11 @@ def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-
     """
     cars = worlds.cars[world]
     slot = worlds.slot[world]
-    lane = int(cars[car, st.C_LANE])
-    speed, desired, headway = cars[car, st.C_SPEED], cars[car, st.C_DESIRED], cars[car, st.C_HEADWAY]
-    if abs(cars[car, st.C_OFFSET] - maps.lane_offset[slot, lane]) > 0.3:
+    lane = int(cars[st.C_LANE, car])
+    speed, desired, headway = cars[st.C_SPEED, car], cars[st.C_DESIRED, car], cars[st.C_HEADWAY, car]
+    if abs(cars[st.C_OFFSET, car] - maps.lane_offset[slot, lane]) > 0.3:
         return
-    now = cars[car, st.C_ACCELERATION]
+    now = cars[st.C_ACCELERATION, car]
     if now > 0.5 * A_MAX or speed > 0.9 * desired:
         return
     best_gain, best_lane = GAIN, lane
@@ -149,7 +157,7 @@ def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-
         gain = then - now + POLITENESS * min(imposed, 0.0)
         if gain > best_gain:
             best_gain, best_lane = gain, other
-    cars[car, st.C_LANE] = best_lane
+    cars[st.C_LANE, car] = best_lane
 
 
 @fast_function
@@ -157,20 +165,20 @@ def _enter_road(world, car, params, worlds, maps):  # type: ignore[no-untyped-de
     """Bring a car that has left the road back at its lane's beginning, once there is room."""
     cars = worlds.cars[world]
     slot = worlds.slot[world]
-    lane = int(cars[car, st.C_LANE])
+    lane = int(cars[st.C_LANE, car])
     direction = maps.lane_direction[slot, lane]
     last = maps.samples[slot] - 1
     station = 4.0 if direction > 0.0 else last - 4.0
-    for other in range(len(cars)):
-        if cars[other, st.C_ACTIVE] > 0.5 and abs(cars[other, st.C_STATION] - station) < 20.0:
+    for other in range(cars.shape[1]):
+        if cars[st.C_ACTIVE, other] > 0.5 and abs(cars[st.C_STATION, other] - station) < 20.0:
             return
     if abs(worlds.ego[world, st.STATION] - station) < 25.0:
         return
-    cars[car, st.C_STATION] = station
-    cars[car, st.C_OFFSET] = maps.lane_offset[slot, lane]
-    cars[car, st.C_DIRECTION] = direction
-    cars[car, st.C_SPEED] = 0.8 * cars[car, st.C_DESIRED]
-    cars[car, st.C_ACTIVE] = 1.0
+    cars[st.C_STATION, car] = station
+    cars[st.C_OFFSET, car] = maps.lane_offset[slot, lane]
+    cars[st.C_DIRECTION, car] = direction
+    cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
+    cars[st.C_ACTIVE, car] = 1.0
 
 
 @fast_function
@@ -181,39 +189,43 @@ def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
     last = maps.samples[slot] - 1
     dt = params.dt
     period = max(int(1.0 / dt), 1)
-    for car in range(len(cars)):
-        if cars[car, st.C_ACTIVE] < 0.5:
-            if cars[car, st.C_DESIRED] > 0.0:
+    for car in range(cars.shape[1]):
+        if cars[st.C_ACTIVE, car] < 0.5:
+            if cars[st.C_DESIRED, car] > 0.0:
                 _enter_road(world, car, params, worlds, maps)
             continue
-        speed = cars[car, st.C_SPEED]
-        index = min(max(int(cars[car, st.C_STATION]), 0), last)
+        speed = cars[st.C_SPEED, car]
+        index = min(max(int(cars[st.C_STATION, car]), 0), last)
         bend = abs(maps.reference[slot, index, 4])
-        desired = min(cars[car, st.C_DESIRED], math.sqrt(LATERAL_COMFORT / max(bend, 1e-4)))
-        gap, ahead_speed = leader(world, car, cars[car, st.C_OFFSET], params, worlds)
-        acceleration = idm(speed, desired, gap, speed - ahead_speed, cars[car, st.C_HEADWAY])
-        target = maps.lane_offset[slot, int(cars[car, st.C_LANE])]
-        if abs(target - cars[car, st.C_OFFSET]) > 0.3:  # while changing lanes, heed both
+        desired = cars[st.C_DESIRED, car]
+        if desired * desired * bend > LATERAL_COMFORT:
+            desired = math.sqrt(LATERAL_COMFORT / bend)
+        gap, ahead_speed = leader(world, car, cars[st.C_OFFSET, car], params, worlds)
+        acceleration = idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
+        target = maps.lane_offset[slot, int(cars[st.C_LANE, car])]
+        if abs(target - cars[st.C_OFFSET, car]) > 0.3:
+            # While changing lanes, heed both; but creep past what stands ahead in the old one.
+            acceleration = idm(speed, desired, gap + GAP_CREEP, speed - ahead_speed, cars[st.C_HEADWAY, car])
             gap, ahead_speed = leader(world, car, target, params, worlds)
             acceleration = min(
-                acceleration, idm(speed, desired, gap, speed - ahead_speed, cars[car, st.C_HEADWAY])
+                acceleration, idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
             )
-        cars[car, st.C_ACCELERATION] = acceleration
-    for car in range(len(cars)):
-        if cars[car, st.C_ACTIVE] < 0.5:
+        cars[st.C_ACCELERATION, car] = acceleration
+    for car in range(cars.shape[1]):
+        if cars[st.C_ACTIVE, car] < 0.5:
             continue
         if (worlds.steps[world] + car) % period == 0:
             _consider_lane_change(world, car, params, worlds, maps)
-        speed = max(cars[car, st.C_SPEED] + cars[car, st.C_ACCELERATION] * dt, 0.0)
-        cars[car, st.C_SPEED] = speed
-        index = min(max(int(cars[car, st.C_STATION]), 0), last)
-        stretch = 1.0 - maps.reference[slot, index, 4] * cars[car, st.C_OFFSET]
-        cars[car, st.C_STATION] += cars[car, st.C_DIRECTION] * speed * dt / stretch
-        error = maps.lane_offset[slot, int(cars[car, st.C_LANE])] - cars[car, st.C_OFFSET]
-        reach = min(LATERAL_SPEED, 0.3 * speed) * dt
-        cars[car, st.C_OFFSET] += min(max(error, -reach), reach)
-        if cars[car, st.C_STATION] < 3.0 or cars[car, st.C_STATION] > last - 3.0:
-            cars[car, st.C_ACTIVE] = 0.0
+        speed = max(cars[st.C_SPEED, car] + cars[st.C_ACCELERATION, car] * dt, 0.0)
+        cars[st.C_SPEED, car] = speed
+        index = min(max(int(cars[st.C_STATION, car]), 0), last)
+        stretch = 1.0 - maps.reference[slot, index, 4] * cars[st.C_OFFSET, car]
+        cars[st.C_STATION, car] += cars[st.C_DIRECTION, car] * speed * dt / stretch
+        error = maps.lane_offset[slot, int(cars[st.C_LANE, car])] - cars[st.C_OFFSET, car]
+        reach = min(LATERAL_SPEED, 0.3 * speed + 0.25) * dt
+        cars[st.C_OFFSET, car] += min(max(error, -reach), reach)
+        if cars[st.C_STATION, car] < 3.0 or cars[st.C_STATION, car] > last - 3.0:
+            cars[st.C_ACTIVE, car] = 0.0
 
 
 @fast_function
@@ -223,16 +235,16 @@ def _draw_car(world, car, params, worlds):  # type: ignore[no-untyped-def]
     stream = worlds.random
     van = uniform(stream, world) < 0.2
     if van:
-        cars[car, st.C_LENGTH] = uniform_between(stream, world, 5.4, 6.6)
-        cars[car, st.C_WIDTH] = uniform_between(stream, world, 2.0, 2.2)
-        cars[car, st.C_HEIGHT] = uniform_between(stream, world, 2.3, 2.9)
+        cars[st.C_LENGTH, car] = uniform_between(stream, world, 5.4, 6.6)
+        cars[st.C_WIDTH, car] = uniform_between(stream, world, 2.0, 2.2)
+        cars[st.C_HEIGHT, car] = uniform_between(stream, world, 2.3, 2.9)
     else:
-        cars[car, st.C_LENGTH] = uniform_between(stream, world, 4.0, 4.9)
-        cars[car, st.C_WIDTH] = uniform_between(stream, world, 1.75, 1.95)
-        cars[car, st.C_HEIGHT] = uniform_between(stream, world, 1.4, 1.65)
-    cars[car, st.C_HUE] = uniform(stream, world)
-    cars[car, st.C_DESIRED] = uniform_between(stream, world, params.traffic_low, params.traffic_high)
-    cars[car, st.C_HEADWAY] = uniform_between(stream, world, 1.0, 1.8)
+        cars[st.C_LENGTH, car] = uniform_between(stream, world, 4.0, 4.9)
+        cars[st.C_WIDTH, car] = uniform_between(stream, world, 1.75, 1.95)
+        cars[st.C_HEIGHT, car] = uniform_between(stream, world, 1.4, 1.65)
+    cars[st.C_HUE, car] = uniform(stream, world)
+    cars[st.C_DESIRED, car] = uniform_between(stream, world, params.traffic_low, params.traffic_high)
+    cars[st.C_HEADWAY, car] = uniform_between(stream, world, 1.0, 1.8)
 
 
 @fast_function
@@ -245,11 +257,7 @@ def _place_obstacles(world, params, worlds, maps):  # type: ignore[no-untyped-de
     if params.obstacle_spacing > 0.0:
         station = params.start + uniform_between(stream, world, 0.9, 1.4) * params.obstacle_spacing
         while station < params.finish - 12.0:
-            blocked = 1
-            if params.lanes >= 3 and uniform(stream, world) < 0.3:
-                blocked = 2
-            if params.lanes == 1:
-                blocked = 0
+            blocked = min(params.blocked_lanes, 2 if uniform(stream, world) < 0.2 else 1)
             first = integer_below(stream, world, params.lanes)
             for k in range(blocked):
                 lane = (first + k) % params.lanes
@@ -263,20 +271,28 @@ def _place_obstacles(world, params, worlds, maps):  # type: ignore[no-untyped-de
                 else:
                     pieces, kind, length, width, height = 3, st.CONE, 0.45, 0.45, 0.85
                 for piece in range(pieces):
-                    if count >= len(obstacles):
+                    if count >= obstacles.shape[1]:
                         break
-                    obstacles[count, st.O_STATION] = at + 0.8 * piece
-                    obstacles[count, st.O_OFFSET] = (
+                    obstacles[st.O_STATION, count] = at + 0.8 * piece
+                    obstacles[st.O_OFFSET, count] = (
                         centre + (piece - 0.5 * (pieces - 1)) * 1.0 + 0.3 * (uniform(stream, world) - 0.5)
                     )
-                    obstacles[count, st.O_LENGTH] = length
-                    obstacles[count, st.O_WIDTH] = width
-                    obstacles[count, st.O_HEIGHT] = height
-                    obstacles[count, st.O_KIND] = kind
-                    obstacles[count, st.O_HUE] = uniform(stream, world)
+                    obstacles[st.O_LENGTH, count] = length
+                    obstacles[st.O_WIDTH, count] = width
+                    obstacles[st.O_HEIGHT, count] = height
+                    obstacles[st.O_KIND, count] = kind
+                    obstacles[st.O_HUE, count] = uniform(stream, world)
                     count += 1
             station += uniform_between(stream, world, 0.75, 1.25) * params.obstacle_spacing
     worlds.obstacle_count[world] = count
+    for first in range(1, count):  # pieces of one row may overtake each other by a metre
+        place = first
+        while place > 0 and obstacles[st.O_STATION, place] < obstacles[st.O_STATION, place - 1]:
+            for row in range(st.OBSTACLE_ROWS):
+                keep = obstacles[row, place]
+                obstacles[row, place] = obstacles[row, place - 1]
+                obstacles[row, place - 1] = keep
+            place -= 1
 
 
 @fast_function
@@ -285,15 +301,15 @@ def _fits(world, car, station, offset, worlds):  # type: ignore[no-untyped-def]
     cars = worlds.cars[world]
     obstacles = worlds.obstacles[world]
     ego = worlds.ego[world]
-    if abs(ego[st.STATION] - station) < 22.0 and abs(ego[st.OFFSET] - offset) < 3.0:
+    if abs(ego[st.STATION] - station) < 25.0 and abs(ego[st.OFFSET] - offset) < 3.0:
         return False
     for other in range(car):
-        if cars[other, st.C_ACTIVE] > 0.5 and abs(cars[other, st.C_OFFSET] - offset) < 3.0:
-            if abs(cars[other, st.C_STATION] - station) < 12.0:
+        if cars[st.C_ACTIVE, other] > 0.5 and abs(cars[st.C_OFFSET, other] - offset) < 3.0:
+            if abs(cars[st.C_STATION, other] - station) < 12.0:
                 return False
     for other in range(worlds.obstacle_count[world]):
-        if abs(obstacles[other, st.O_OFFSET] - offset) < 3.0:
-            if abs(obstacles[other, st.O_STATION] - station) < 14.0:
+        if abs(obstacles[st.O_OFFSET, other] - offset) < 3.0:
+            if abs(obstacles[st.O_STATION, other] - station) < 14.0:
                 return False
     return True
 
@@ -309,22 +325,22 @@ def place_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
     if params.cars == 0:  # the array still holds one row, which never becomes active
         cars[:, :] = 0.0
         return
-    span = (last - 30.0) / len(cars)
-    for car in range(len(cars)):
+    span = (last - 30.0) / cars.shape[1]
+    for car in range(cars.shape[1]):
         _draw_car(world, car, params, worlds)
-        cars[car, st.C_ACTIVE] = 0.0
+        cars[st.C_ACTIVE, car] = 0.0
         for _attempt in range(8):
             lane = integer_below(stream, world, params.all_lanes)
             station = 15.0 + (car + uniform(stream, world)) * span
             offset = maps.lane_offset[slot, lane]
-            if cars[car, st.C_ACTIVE] > 0.5 or not _fits(world, car, station, offset, worlds):
+            if cars[st.C_ACTIVE, car] > 0.5 or not _fits(world, car, station, offset, worlds):
                 continue
-            cars[car, st.C_LANE] = lane
-            cars[car, st.C_STATION] = station
-            cars[car, st.C_OFFSET] = offset
-            cars[car, st.C_DIRECTION] = maps.lane_direction[slot, lane]
-            cars[car, st.C_SPEED] = 0.8 * cars[car, st.C_DESIRED]
-            cars[car, st.C_ACTIVE] = 1.0
-        if cars[car, st.C_ACTIVE] < 0.5:
-            cars[car, st.C_LANE] = integer_below(stream, world, params.all_lanes)
-        cars[car, st.C_ACCELERATION] = 0.0
+            cars[st.C_LANE, car] = lane
+            cars[st.C_STATION, car] = station
+            cars[st.C_OFFSET, car] = offset
+            cars[st.C_DIRECTION, car] = maps.lane_direction[slot, lane]
+            cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
+            cars[st.C_ACTIVE, car] = 1.0
+        if cars[st.C_ACTIVE, car] < 0.5:
+            cars[st.C_LANE, car] = integer_below(stream, world, params.all_lanes)
+        cars[st.C_ACCELERATION, car] = 0.0

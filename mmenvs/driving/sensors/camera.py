@@ -18,12 +18,14 @@ from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
-from mmenvs.driving.sensors.solids import draw_scenery, draw_shadow, draw_vehicle
+from mmenvs.driving.sensors.solids import draw_scenery, draw_shadow, draw_vehicle, in_view
 
 HAZE_DISTANCE = 260.0  # at which a colour has faded to a third [m]
 HAZE = np.array([196.0, 208.0, 218.0])
 _FRACTION = 16  # bits of the fixed-point fraction
 _ONE = float(1 << _FRACTION)
+_TILE_SHIFT, _CELL_SHIFT = np.uint64(_FRACTION + TILE_BITS), np.uint64(_FRACTION)
+_TILE_MASK, _TILE_BITS = np.uint64(TILE - 1), np.uint64(TILE_BITS)
 
 
 class View(NamedTuple):
@@ -196,19 +198,32 @@ def _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row):  # type:
     begin = maps.level_start[slot, level]
     columns = maps.level_columns[slot, level]
     rows = maps.level_rows[slot, level]
-    index = maps.tile_index[slot]
+    index = maps.tile_index[slot, begin:]
     tiles = maps.tiles[slot]
     ix, iy = np.int64(fx), np.int64(fy)
     dx, dy = np.int64(step_x), np.int64(step_y)
+    limit_x, limit_y = columns << (_FRACTION + TILE_BITS), rows << (_FRACTION + TILE_BITS)
+    end_x, end_y = ix + dx * (view.width - 1), iy + dy * (view.width - 1)
+    if min(ix, end_x) >= 0 and min(iy, end_y) >= 0 and max(ix, end_x) < limit_x and max(iy, end_y) < limit_y:
+        # The whole row lies on the map. Unsigned indices spare Numba's check for negative ones.
+        ux, uy, ucolumns = np.uint64(ix), np.uint64(iy), np.uint64(columns)
+        ustep_x, ustep_y = np.uint64(dx), np.uint64(dy)
+        for column in range(view.width):
+            tile = index[(uy >> _TILE_SHIFT) * ucolumns + (ux >> _TILE_SHIFT)]
+            cell = ((uy >> _CELL_SHIFT) & _TILE_MASK) << _TILE_BITS | (ux >> _CELL_SHIFT) & _TILE_MASK
+            codes[column] = tiles[np.uint64(tile), cell]
+            ux += ustep_x
+            uy += ustep_y
+        return
     for column in range(view.width):
         tile_column = ix >> (_FRACTION + TILE_BITS)
         tile_row = iy >> (_FRACTION + TILE_BITS)
-        cell = ((iy >> _FRACTION) & (TILE - 1)) << TILE_BITS | (ix >> _FRACTION) & (TILE - 1)
+        cell_index = ((iy >> _FRACTION) & (TILE - 1)) << TILE_BITS | (ix >> _FRACTION) & (TILE - 1)
         if 0 <= tile_column < columns and 0 <= tile_row < rows:
-            tile = np.int64(index[begin + tile_row * columns + tile_column])
+            tile_index = np.int64(index[tile_row * columns + tile_column])
         else:
-            tile = (tile_column ^ tile_row) & 3  # beyond the map lies more grass
-        codes[column] = tiles[tile, cell]
+            tile_index = (tile_column ^ tile_row) & 3  # beyond the map lies more grass
+        codes[column] = tiles[tile_index, cell_index]
         ix += dx
         iy += dy
 
@@ -311,7 +326,7 @@ def _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic):  # 
 
 
 @fast_function
-def photograph(world, view, worlds, maps, zbuffer, codes, rgb, semantic, depth):  # type: ignore[no-untyped-def]
+def photograph(world, view, worlds, maps, zbuffer, codes, visible, rgb, semantic, depth):  # type: ignore[no-untyped-def]
     """Take one picture of one world.
 
     Args:
@@ -321,6 +336,7 @@ def photograph(world, view, worlds, maps, zbuffer, codes, rgb, semantic, depth):
         maps: ``Maps``.
         zbuffer: Scratch, shape (height, width), float32.
         codes: Scratch, shape (width,), uint8.
+        visible: Scratch, shape (boxes,), int64.
         rgb: Shape (height, width, 3), uint8; empty if not wanted.
         semantic: Shape (height, width, 1), uint8; empty if not wanted.
         depth: Shape (height, width, 1), float32; empty if not wanted.
@@ -336,13 +352,18 @@ def photograph(world, view, worlds, maps, zbuffer, codes, rgb, semantic, depth):
         semantic[: view.horizon] = surface.SKY
     _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic)
     zbuffer[:] = 1.0e9
+    boxes = worlds.boxes[world]
+    count = 0
     for k in range(worlds.box_count[world]):
-        draw_shadow(view, eye_x, eye_y, cos, sin, worlds.boxes[world, k], rgb)
+        if in_view(view, eye_x, eye_y, cos, sin, boxes[k]):
+            draw_shadow(view, eye_x, eye_y, cos, sin, boxes[k], rgb)
+            visible[count] = k
+            count += 1
     if view.show_ego:
         draw_shadow(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], rgb)
         draw_vehicle(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], zbuffer, rgb, semantic)
-    for k in range(worlds.box_count[world]):
-        draw_vehicle(view, eye_x, eye_y, cos, sin, worlds.boxes[world, k], zbuffer, rgb, semantic)
+    for k in range(count):
+        draw_vehicle(view, eye_x, eye_y, cos, sin, boxes[visible[k]], zbuffer, rgb, semantic)
     draw_scenery(view, eye_x, eye_y, cos, sin, slot, maps, zbuffer, rgb, semantic)
     if len(depth):
         for row in range(view.height):

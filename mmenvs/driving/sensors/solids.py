@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network
@@ -154,16 +156,28 @@ def _face_shade(face, dir_a, dir_b, cos, sin):  # type: ignore[no-untyped-def]
 
 
 @fast_function
+def in_view(view, eye_x, eye_y, cos, sin, box):  # type: ignore[no-untyped-def]
+    """Say whether any of a box may show in the picture."""
+    dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
+    depth = dx * cos + dy * sin
+    radius = box[st.B_RADIUS]
+    if depth < -radius or depth > view.reach:
+        return False
+    spread = 0.5 * view.width / view.focal
+    # The distance of the centre from the view's side plane, times the plane normal's length.
+    return abs(dx * sin - dy * cos) - depth * spread < radius * math.sqrt(1.0 + spread * spread)
+
+
+@fast_function
 def draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb):  # type: ignore[no-untyped-def]
     """Darken the ground under a car or an obstacle."""
     dx, dy = box[st.B_X] + 0.1 - eye_x, box[st.B_Y] + 0.1 - eye_y
     depth = dx * cos + dy * sin
     radius = box[st.B_RADIUS]
-    if len(rgb) == 0 or depth < -radius or depth > 0.6 * view.reach:
+    # Farther away the shadow is thinner than a pixel.
+    if len(rgb) == 0 or depth * depth > 3.0 * radius * view.focal * view.mount_height:
         return
     across = dx * sin - dy * cos
-    if abs(across) - radius * 1.5 > depth * 0.5 * view.width / view.focal + radius:
-        return
     box_cos = box[st.B_COS] * cos + box[st.B_SIN] * sin
     box_sin = box[st.B_COS] * sin - box[st.B_SIN] * cos  # to the right, like the columns
     half_length, half_width = box[st.B_HALF_LENGTH] + 0.12, box[st.B_HALF_WIDTH] + 0.12
@@ -182,7 +196,7 @@ def draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb):  # type: ignore[no-unty
         top = max(int(math.ceil(view.horizon + drop / leave - 0.5)), view.horizon)
         for row in range(top, bottom):
             for channel in range(3):
-                rgb[row, column, channel] = rgb[row, column, channel] * 0.45
+                rgb[row, column, channel] = (np.uint32(rgb[row, column, channel]) * np.uint32(115)) >> np.uint32(8)
 
 
 @fast_function
@@ -315,12 +329,7 @@ def draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic):  # 
     """Draw one box of the world: a car, a van, a parked car, a barrier or a cone."""
     dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
     depth = dx * cos + dy * sin
-    radius = box[st.B_RADIUS]
-    if depth < -radius or depth > view.reach:
-        return
     across = dx * sin - dy * cos
-    if abs(across) > (depth + radius) * (0.5 * view.width / view.focal) + 1.5 * radius:
-        return
     heading_cos, heading_sin = box[st.B_COS], box[st.B_SIN]
     box_cos = heading_cos * cos + heading_sin * sin
     box_sin = heading_cos * sin - heading_sin * cos
