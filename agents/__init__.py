@@ -1,0 +1,12 @@
+"""Networks and training for observations of many modalities.
+
+::
+
+    python -m agents quickstart
+    python -m agents train mmenvs/PathPlanning-v0 --algo ppo --steps 300_000
+    python -m agents evaluate runs/PathPlanning-v0-ppo-seed0
+
+The parts, each in its own module: :class:`agents.multimodal.MultimodalEncoder`, its face for
+Stable-Baselines3 :class:`agents.extractor.MultimodalExtractor`, :class:`agents.vec_env.GymVecEnv`,
+:func:`agents.training.train` and :func:`agents.evaluation.evaluate`.
+"""

@@ -66,5 +66,6 @@ class ActionChecker:
             raise ValueError(
                 f"action{place}={array[index]} is outside what {self.space} allows: [{low}, {high}]"
             )
-        valid = array.astype(self.dtype, copy=False)
+        # Kernels are bound to contiguous arrays, and read a strided one wrongly.
+        valid = np.ascontiguousarray(array, self.dtype).reshape(expected)
         return valid[None] if num_worlds is None else valid

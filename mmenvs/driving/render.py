@@ -38,10 +38,10 @@ class Painter:
         size = (height * _OVERSAMPLING, width * _OVERSAMPLING)
         if config.view == "chase":
             self._view = make_view(
-                size, 70.0, mount_height=3.3, mount_ahead=-10.4, horizon=0.35, reach=260.0, show_ego=True, smooth=True
+                size, 70.0, mount_height=3.3, mount_ahead=-10.4, horizon=0.35, show_ego=True, smooth=True
             )
         else:
-            self._view = make_view(size, 74.0, horizon=0.46, reach=260.0, smooth=True)
+            self._view = make_view(size, 74.0, horizon=0.46, smooth=True)
         self._raw = np.zeros((*size, 3), np.uint8)
         self._no_classes = np.zeros((0, 0, 1), np.uint8)
         self._no_depth = np.zeros((0, 0, 1), np.float32)

@@ -31,8 +31,9 @@ EGO_COLUMNS = 13
     C_DIRECTION,
     C_ACCELERATION,
     C_ACTIVE,
-) = range(13)
-CAR_ROWS = 13
+    C_NEXT,  # first obstacle ahead, an index into ``Worlds.obstacles``
+) = range(14)
+CAR_ROWS = 14
 
 # Rows of ``Worlds.obstacles``, which are sorted by station.
 O_STATION, O_OFFSET, O_LENGTH, O_WIDTH, O_HEIGHT, O_KIND, O_HUE = range(7)
@@ -64,7 +65,9 @@ class Worlds(NamedTuple):
         steps: (worlds,) int64 since the last reset.
         random: (worlds,) uint64, stream of the world.
         noise: (worlds,) uint64, stream of the sensors.
-        cars: (worlds, 13, cars) float32.
+        cars: (worlds, 14, cars) float32.
+        order: (worlds, cars) int32, the cars from the lowest station to the highest.
+        rank: (worlds, cars) int32, the place of each car in ``order``.
         obstacles: (worlds, 7, obstacles) float32.
         obstacle_count: (worlds,) int32.
         boxes: (worlds, cars + obstacles, 12) float32; cars first.
@@ -80,6 +83,8 @@ class Worlds(NamedTuple):
     random: NDArray[np.uint64]
     noise: NDArray[np.uint64]
     cars: NDArray[np.float32]
+    order: NDArray[np.int32]
+    rank: NDArray[np.int32]
     obstacles: NDArray[np.float32]
     obstacle_count: NDArray[np.int32]
     boxes: NDArray[np.float32]
@@ -148,6 +153,8 @@ def make_worlds(config: DrivingConfig, num_worlds: int) -> Worlds:
         random=np.zeros(num_worlds, np.uint64),
         noise=np.zeros(num_worlds, np.uint64),
         cars=np.zeros((num_worlds, CAR_ROWS, max(cars, 1)), np.float32),
+        order=np.tile(np.arange(max(cars, 1), dtype=np.int32), (num_worlds, 1)),
+        rank=np.tile(np.arange(max(cars, 1), dtype=np.int32), (num_worlds, 1)),
         obstacles=np.zeros((num_worlds, OBSTACLE_ROWS, obstacles), np.float32),
         obstacle_count=np.zeros(num_worlds, np.int32),
         boxes=np.zeros((num_worlds, max(cars, 1) + obstacles, BOX_COLUMNS), np.float32),

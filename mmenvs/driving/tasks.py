@@ -10,6 +10,8 @@ TASKS: dict[str, dict[str, Any]] = {
     "path_planning": {
         "sensors": ("camera", "lidar", "state"),
         "camera_size": (64, 64),
+        "camera_fov": 75.0,
+        "lidar_beams": 120,
         "action": "steer",
         "reward": "safe_step",
         "dt": 0.2,

@@ -45,24 +45,53 @@ def idm(speed, desired, gap, closing, headway):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def leader(world, car, offset, params, worlds):  # type: ignore[no-untyped-def]
+def _sort_cars(cars, order, rank):  # type: ignore[no-untyped-def]
+    """Bring ``order`` and ``rank`` up to date; cheap, because it is nearly sorted from the last step."""
+    for first in range(1, len(order)):
+        car = order[first]
+        station = cars[st.C_STATION, car]
+        place = first
+        while place > 0 and cars[st.C_STATION, order[place - 1]] > station:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = car
+    for place in range(len(order)):
+        rank[order[place]] = place
+
+
+@fast_function
+def leader(car, offset, ego, cars, order, rank, obstacles, obstacle_count):  # type: ignore[no-untyped-def]
     """Find who is ahead of a car if it drove at a lateral offset.
+
+    Args:
+        car: Index of the car.
+        offset: Lateral offset [m].
+        ego: Row of ``Worlds.ego``.
+        cars: ``Worlds.cars`` of the world.
+        order: Cars by station.
+        rank: Place of each car in ``order``.
+        obstacles: ``Worlds.obstacles`` of the world, by station.
+        obstacle_count: Obstacles in use.
 
     Returns:
         Gap [m] and the leader's speed along the car's direction [m/s]; a free road gives a huge gap.
     """
-    cars = worlds.cars[world]
-    obstacles = worlds.obstacles[world]
-    ego = worlds.ego[world]
     station = cars[st.C_STATION, car]
-    direction = cars[st.C_DIRECTION, car]
+    forward = cars[st.C_DIRECTION, car] > 0.0
     half = 0.5 * cars[st.C_LENGTH, car]
     half_width = 0.5 * cars[st.C_WIDTH, car] + 0.35
     best, speed = _FREE, 0.0
     reach = _HORIZON  # centre to centre, so that nothing farther can be nearer than ``best``
-    for other in range(cars.shape[1]):
+    direction = 1.0 if forward else -1.0
+    step = 1 if forward else -1
+    place = rank[car] + step
+    while 0 <= place < len(order):
+        other = order[place]
+        place += step
         ahead = direction * (cars[st.C_STATION, other] - station)
-        if ahead <= 0.0 or ahead >= reach or other == car or cars[st.C_ACTIVE, other] < 0.5:
+        if ahead >= reach:
+            break
+        if cars[st.C_ACTIVE, other] < 0.5:
             continue
         if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
             gap = ahead - half - 0.5 * cars[st.C_LENGTH, other]
@@ -70,11 +99,9 @@ def leader(world, car, offset, params, worlds):  # type: ignore[no-untyped-def]
                 best = gap
                 speed = cars[st.C_SPEED, other] * cars[st.C_DIRECTION, other] * direction
                 reach = min(reach, gap + 8.0)
-    if direction > 0.0:  # obstacles stand in the lanes of travel, sorted by station
-        for other in range(worlds.obstacle_count[world]):
+    if forward:  # obstacles stand in the lanes of travel
+        for other in range(int(cars[st.C_NEXT, car]), obstacle_count):
             ahead = obstacles[st.O_STATION, other] - station
-            if ahead <= 0.0:
-                continue
             if ahead >= reach:
                 break
             if abs(obstacles[st.O_OFFSET, other] - offset) < half_width + 0.5 * obstacles[st.O_WIDTH, other]:
@@ -83,7 +110,7 @@ def leader(world, car, offset, params, worlds):  # type: ignore[no-untyped-def]
                     best, speed = gap, 0.0
                     reach = min(reach, gap + 8.0)
     ahead = direction * (ego[st.STATION] - station)
-    if 0.0 < ahead < best + 8.0 and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
+    if 0.0 < ahead < reach and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
         gap = ahead - half - 0.5 * st.EGO_LENGTH
         if gap < best:
             best = gap
@@ -92,20 +119,24 @@ def leader(world, car, offset, params, worlds):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _follower(world, car, offset, worlds):  # type: ignore[no-untyped-def]
+def _follower(car, offset, ego, cars, order, rank):  # type: ignore[no-untyped-def]
     """Find who would follow a car at a lateral offset: gap [m], speed, desired speed, headway."""
-    cars = worlds.cars[world]
-    ego = worlds.ego[world]
     station = cars[st.C_STATION, car]
-    direction = cars[st.C_DIRECTION, car]
+    forward = cars[st.C_DIRECTION, car] > 0.0
     half = 0.5 * cars[st.C_LENGTH, car]
     half_width = 0.5 * cars[st.C_WIDTH, car] + 0.35
     best, speed, desired, headway = _FREE, 0.0, 10.0, 1.5
-    for other in range(cars.shape[1]):
-        if other == car or cars[st.C_ACTIVE, other] < 0.5:
-            continue
+    reach = _HORIZON
+    direction = 1.0 if forward else -1.0
+    step = -1 if forward else 1
+    place = rank[car] + step
+    while 0 <= place < len(order):
+        other = order[place]
+        place += step
         behind = direction * (station - cars[st.C_STATION, other])
-        if behind < 0.0 or behind >= best + 8.0:
+        if behind >= reach:
+            break
+        if cars[st.C_ACTIVE, other] < 0.5:
             continue
         if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
             gap = behind - half - 0.5 * cars[st.C_LENGTH, other]
@@ -114,8 +145,9 @@ def _follower(world, car, offset, worlds):  # type: ignore[no-untyped-def]
                 speed = cars[st.C_SPEED, other]
                 desired = cars[st.C_DESIRED, other]
                 headway = cars[st.C_HEADWAY, other]
+                reach = min(reach, gap + 8.0)
     behind = direction * (station - ego[st.STATION])
-    if 0.0 <= behind < best + 8.0 and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
+    if -st.EGO_LENGTH < behind < reach and abs(ego[st.OFFSET] - offset) < half_width + 0.5 * st.EGO_WIDTH:
         gap = behind - half - 0.5 * st.EGO_LENGTH
         if gap < best:
             best, speed, desired, headway = gap, ego[st.SPEED], max(ego[st.SPEED], 1.0), 1.0
@@ -130,6 +162,9 @@ def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-
     follower need not brake harder than ``B_SAFE`` (Kesting, Treiber and Helbing, TRR 1999, 2007).
     """
     cars = worlds.cars[world]
+    ego = worlds.ego[world]
+    order, rank = worlds.order[world], worlds.rank[world]
+    obstacles, count = worlds.obstacles[world], worlds.obstacle_count[world]
     slot = worlds.slot[world]
     lane = int(cars[st.C_LANE, car])
     speed, desired, headway = cars[st.C_SPEED, car], cars[st.C_DESIRED, car], cars[st.C_HEADWAY, car]
@@ -146,8 +181,8 @@ def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-
         if maps.lane_direction[slot, other] != maps.lane_direction[slot, lane]:
             continue
         offset = maps.lane_offset[slot, other]
-        gap, ahead_speed = leader(world, car, offset, params, worlds)
-        back_gap, back_speed, back_desired, back_headway = _follower(world, car, offset, worlds)
+        gap, ahead_speed = leader(car, offset, ego, cars, order, rank, obstacles, count)
+        back_gap, back_speed, back_desired, back_headway = _follower(car, offset, ego, cars, order, rank)
         if gap < GAP_MIN or back_gap < GAP_MIN:
             continue
         then = idm(speed, desired, gap, speed - ahead_speed, headway)
@@ -178,6 +213,7 @@ def _enter_road(world, car, params, worlds, maps):  # type: ignore[no-untyped-de
     cars[st.C_OFFSET, car] = maps.lane_offset[slot, lane]
     cars[st.C_DIRECTION, car] = direction
     cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
+    cars[st.C_NEXT, car] = 0.0
     cars[st.C_ACTIVE, car] = 1.0
 
 
@@ -185,7 +221,11 @@ def _enter_road(world, car, params, worlds, maps):  # type: ignore[no-untyped-de
 def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
     """Advance all other cars of one world by one step."""
     cars = worlds.cars[world]
+    ego = worlds.ego[world]
+    order, rank = worlds.order[world], worlds.rank[world]
+    obstacles, count = worlds.obstacles[world], worlds.obstacle_count[world]
     slot = worlds.slot[world]
+    _sort_cars(cars, order, rank)
     last = maps.samples[slot] - 1
     dt = params.dt
     period = max(int(1.0 / dt), 1)
@@ -196,17 +236,23 @@ def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
             continue
         speed = cars[st.C_SPEED, car]
         index = min(max(int(cars[st.C_STATION, car]), 0), last)
+        passed = int(cars[st.C_NEXT, car])
+        while passed < count and obstacles[st.O_STATION, passed] <= cars[st.C_STATION, car]:
+            passed += 1
+        cars[st.C_NEXT, car] = passed
         bend = abs(maps.reference[slot, index, 4])
         desired = cars[st.C_DESIRED, car]
         if desired * desired * bend > LATERAL_COMFORT:
             desired = math.sqrt(LATERAL_COMFORT / bend)
-        gap, ahead_speed = leader(world, car, cars[st.C_OFFSET, car], params, worlds)
+        gap, ahead_speed = leader(
+            car, cars[st.C_OFFSET, car], ego, cars, order, rank, obstacles, count
+        )
         acceleration = idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
         target = maps.lane_offset[slot, int(cars[st.C_LANE, car])]
         if abs(target - cars[st.C_OFFSET, car]) > 0.3:
             # While changing lanes, heed both; but creep past what stands ahead in the old one.
             acceleration = idm(speed, desired, gap + GAP_CREEP, speed - ahead_speed, cars[st.C_HEADWAY, car])
-            gap, ahead_speed = leader(world, car, target, params, worlds)
+            gap, ahead_speed = leader(car, target, ego, cars, order, rank, obstacles, count)
             acceleration = min(
                 acceleration, idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
             )
@@ -333,7 +379,7 @@ def place_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
             lane = integer_below(stream, world, params.all_lanes)
             station = 15.0 + (car + uniform(stream, world)) * span
             offset = maps.lane_offset[slot, lane]
-            if cars[st.C_ACTIVE, car] > 0.5 or not _fits(world, car, station, offset, worlds):
+            if not _fits(world, car, station, offset, worlds):
                 continue
             cars[st.C_LANE, car] = lane
             cars[st.C_STATION, car] = station
@@ -341,6 +387,9 @@ def place_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
             cars[st.C_DIRECTION, car] = maps.lane_direction[slot, lane]
             cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
             cars[st.C_ACTIVE, car] = 1.0
+            break
         if cars[st.C_ACTIVE, car] < 0.5:
             cars[st.C_LANE, car] = integer_below(stream, world, params.all_lanes)
         cars[st.C_ACCELERATION, car] = 0.0
+        cars[st.C_NEXT, car] = 0.0
+        worlds.order[world, car] = car  # episodes must not depend on what was sorted before

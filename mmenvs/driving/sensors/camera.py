@@ -44,7 +44,9 @@ class View(NamedTuple):
         row_depth: Distance of the ground at each row [m], shape (height,).
         row_level: Mip level of each row, shape (height,).
         ground: Colour of each surface code at each row, haze included, shape (height, 256), 0xBBGGRR.
-        panorama: Sky and hills by row and azimuth, shape (horizon, azimuths), 0xBBGGRR.
+        azimuths: Pixels of the panorama's full turn, a power of two.
+        panorama: Sky and hills by row and azimuth, which grows to the right (clockwise), with a width's
+            overlap; shape (horizon, 3 * (azimuths + width)), RGB.
         azimuth: Azimuth index of each column relative to the heading, shape (width,).
         layers: See :func:`~mmenvs.driving.roads.surface.layers`.
         semantics: Semantic class of each code, shape (256,).
@@ -63,7 +65,8 @@ class View(NamedTuple):
     row_depth: NDArray[np.float32]
     row_level: NDArray[np.int32]
     ground: NDArray[np.uint32]
-    panorama: NDArray[np.uint32]
+    azimuths: int
+    panorama: NDArray[np.uint8]
     azimuth: NDArray[np.int32]
     layers: NDArray[np.float32]
     semantics: NDArray[np.uint8]
@@ -77,7 +80,7 @@ def make_view(
     mount_height: float = 1.45,
     mount_ahead: float = 0.6,
     horizon: float = 0.44,
-    reach: float = 140.0,
+    reach: float | None = None,
     show_ego: bool = False,
     smooth: bool = False,
     depth_range: float = 100.0,
@@ -90,7 +93,7 @@ def make_view(
         mount_height: Height of the eye [m].
         mount_ahead: Position of the eye ahead of the ego's centre [m]; negative is behind.
         horizon: Share of the height above the horizon.
-        reach: Distance up to which solids are drawn [m].
+        reach: Distance up to which solids are drawn [m]; by default where a car is a pixel wide.
         show_ego: Whether to draw the ego.
         smooth: Whether to interpolate the ground.
         depth_range: Distance at which the depth sensor reads 1 [m].
@@ -116,13 +119,14 @@ def make_view(
         horizon=rows,
         mount_height=mount_height,
         mount_ahead=mount_ahead,
-        reach=reach,
+        reach=float(np.clip(2.2 * focal, 60, 260)) if reach is None else reach,
         show_ego=show_ego,
         smooth=smooth,
         row_depth=depth.astype(np.float32),
         row_level=level.astype(np.int32),
         ground=_pack(ground),
-        panorama=_panorama(rows, azimuths, focal),
+        azimuths=azimuths,
+        panorama=_panorama(rows, azimuths, width, focal),
         azimuth=np.round(-angles / (2 * math.pi) * azimuths).astype(np.int32),
         layers=surface.layers(),
         semantics=surface.semantics(),
@@ -135,7 +139,7 @@ def _pack(colours: NDArray[np.float64]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(c[..., 0] | c[..., 1] << np.uint32(8) | c[..., 2] << np.uint32(16))
 
 
-def _panorama(rows: int, azimuths: int, focal: float) -> NDArray[np.uint32]:
+def _panorama(rows: int, azimuths: int, width: int, focal: float) -> NDArray[np.uint8]:
     """Paint the sky: a gradient, soft clouds and two ranges of hills; periodic in azimuth."""
     elevation = ((rows - np.arange(rows) - 0.5) / focal)[:, None]
     angle = (np.arange(azimuths) / azimuths * 2 * math.pi)[None]
@@ -161,20 +165,31 @@ def _panorama(rows: int, azimuths: int, focal: float) -> NDArray[np.uint32]:
             crest += height * np.sin(turns * angle[0] + rng.uniform(0, 7)) / turns**0.7 * 0.6
         cover = np.clip((crest[None] - elevation) * focal + 0.5, 0, 1)[..., None]
         image += (np.array(colour, np.float64) - image) * cover
-    return _pack(image)
+    image = np.concatenate([image, np.tile(image, (1, -(-width // azimuths), 1))[:, :width]], axis=1)
+    return np.clip(np.round(image), 0, 255).astype(np.uint8).reshape(rows, -1)
 
 
 @fast_function
 def _sky(view, heading, rgb):  # type: ignore[no-untyped-def]
-    """Copy the part of the panorama that lies ahead."""
-    azimuths = view.panorama.shape[1]
+    """Copy the part of the panorama that lies ahead.
+
+    For agents each row is one run of bytes, as if the picture were a cylinder: up to half the field of
+    view from the axis that is off by less than the clouds are wide.  People get the exact projection.
+    """
+    azimuths = view.azimuths
     base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
+    if view.smooth:
+        for row in range(view.horizon):
+            for column in range(view.width):
+                place = azimuths - 1 - ((base + view.azimuth[column]) & (azimuths - 1))
+                for channel in range(3):
+                    rgb[row, column, channel] = view.panorama[row, 3 * place + channel]
+        return
+    start = 3 * ((azimuths - 1 - base - view.width // 2) & (azimuths - 1))
+    flat = rgb.reshape(view.height, 3 * view.width)
     for row in range(view.horizon):
-        for column in range(view.width):
-            packed = view.panorama[row, (base + view.azimuth[column]) & (azimuths - 1)]
-            rgb[row, column, 0] = packed & 255
-            rgb[row, column, 1] = (packed >> 8) & 255
-            rgb[row, column, 2] = packed >> 16
+        for k in range(3 * view.width):
+            flat[row, k] = view.panorama[row, start + k]
 
 
 @fast_function

@@ -58,9 +58,15 @@ def _lid(view, row_0, row_1, column, high, red, green, blue, label, zbuffer, rgb
 
 
 @fast_function
-def _hazed(red, green, blue, shade, depth):  # type: ignore[no-untyped-def]
-    """Return a lit colour after the air between has taken its share."""
-    keep = 1.0 / (1.0 + depth * _HAZE + 0.5 * depth * depth * _HAZE * _HAZE)
+def _clarity(depth):  # type: ignore[no-untyped-def]
+    """Return the share of an object's own colour that reaches the eye: ``exp(-depth / 260 m)``, roughly."""
+    near = max(depth, 0.0)
+    return 1.0 / (1.0 + near * _HAZE + 0.5 * near * near * _HAZE * _HAZE)
+
+
+@fast_function
+def _hazed(red, green, blue, shade, keep):  # type: ignore[no-untyped-def]
+    """Return a lit colour after the air has taken its share; ``keep`` is :func:`_clarity`."""
     lit = shade * keep
     rest = 1.0 - keep
     return (
@@ -211,10 +217,14 @@ def _prism(  # type: ignore[no-untyped-def]
     first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
     if first >= last:
         return
+    keep = _clarity(depth)
+    # Decoration smaller than a pixel is noise to an agent and time to us.
+    detailed = view.focal > 3.0 * depth
+    inverse_focal = 1.0 / view.focal
     origin_a = -(depth * box_cos + across * box_sin)
     origin_b = across * box_cos - depth * box_sin
     for column in range(first, last):
-        slope = (column + 0.5 - 0.5 * view.width) / view.focal
+        slope = (column + 0.5 - 0.5 * view.width) * inverse_focal
         enter, leave, face, dir_a, dir_b = _enter(
             slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
         )
@@ -223,12 +233,12 @@ def _prism(  # type: ignore[no-untyped-def]
         scale = view.focal / enter
         base = view.horizon + view.mount_height * scale  # row of the ground at that depth
         shade = _face_shade(face, dir_a, dir_b, heading_cos, heading_sin)
-        r, g, b = _hazed(red, green, blue, shade, enter)
+        r, g, b = _hazed(red, green, blue, shade, keep)
         top, bottom = base - high * scale, base - low * scale
-        if style == 0 or style == 6:
+        if style == 0 or style == 6 or not (detailed or style == 4 or style == 5):
             _span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
-            if style == 6:
-                dark = _hazed(40.0, 40.0, 44.0, 1.0, enter)
+            if style == 6 and detailed:
+                dark = _hazed(40.0, 40.0, 44.0, 1.0, keep)
                 _repaint(
                     base - 0.86 * high * scale, base - 0.66 * high * scale, column, enter, dark, zbuffer, rgb
                 )
@@ -237,24 +247,24 @@ def _prism(  # type: ignore[no-untyped-def]
             _span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
             front = face == 0 and dir_a < 0.0
             if style == 1 or style == 3:
-                _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, enter, zbuffer, rgb)
+                _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, enter, keep, zbuffer, rgb)
             elif style == 2:
                 if abs(u) < 0.9:
-                    glass = _hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, enter)
+                    glass = _hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, keep)
                     _repaint(
                         top + 0.07 * scale, bottom - 0.04 * scale, column, enter, glass, zbuffer, rgb
                     )
             elif style == 4:
                 stripe = int(math.floor((u + 1.0) * 3.0)) & 1
-                paint = _hazed(226.0, 226.0, 222.0, shade + 0.15, enter)
+                paint = _hazed(226.0, 226.0, 222.0, shade + 0.15, keep)
                 if stripe:
-                    paint = _hazed(214.0, 60.0, 40.0, shade + 0.15, enter)
+                    paint = _hazed(214.0, 60.0, 40.0, shade + 0.15, keep)
                 _repaint(base - high * scale, base - 0.45 * high * scale, column, enter, paint, zbuffer, rgb)
             elif style == 5:
                 cell = abs(u) * (half_length if face else half_width) / 2.6
                 part = cell - math.floor(cell)
                 if 0.3 < part < 0.72:
-                    glass = _hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, enter)
+                    glass = _hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, keep)
                     storey = 1.0
                     while storey + 1.2 < high:
                         _repaint(
@@ -263,7 +273,7 @@ def _prism(  # type: ignore[no-untyped-def]
                         storey += 2.7
         if view.mount_height > high:  # the eye looks down on the lid
             lid = view.horizon + (view.mount_height - high) * view.focal / leave
-            r, g, b = _hazed(red, green, blue, 1.16 if style == 2 else 1.05, enter)
+            r, g, b = _hazed(red, green, blue, 1.16 if style == 2 else 1.05, keep)
             _lid(view, lid, top, column, high, r, g, b, label, zbuffer, rgb, semantic)
 
 
@@ -280,47 +290,47 @@ def _repaint(row_0, row_1, column, depth, colour, zbuffer, rgb):  # type: ignore
 
 
 @fast_function
-def _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, depth, zbuffer, rgb):  # type: ignore[no-untyped-def]
+def _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, depth, keep, zbuffer, rgb):  # type: ignore[no-untyped-def]
     """Add wheels, lights, plates and, for vans, windows to one column of a body."""
     if face == 0:
         away = abs(u)
         if away > 0.55:
             if front:
-                light = _hazed(255.0, 250.0, 226.0, 1.0, depth)
+                light = _hazed(255.0, 250.0, 226.0, 1.0, keep)
             else:
-                light = _hazed(206.0, 24.0, 22.0, 1.0, depth)
+                light = _hazed(206.0, 24.0, 22.0, 1.0, keep)
             low_edge = 0.72 if style == 1 else 0.42
             _repaint(
                 base - (low_edge + 0.22) * high * scale, base - low_edge * high * scale,
                 column, depth, light, zbuffer, rgb,
             )  # fmt: skip
         elif away < 0.28:
-            plate = _hazed(236.0, 236.0, 226.0, 0.95, depth)
+            plate = _hazed(236.0, 236.0, 226.0, 0.95, keep)
             _repaint(base - 0.58 * scale, base - 0.44 * scale, column, depth, plate, zbuffer, rgb)
         if style == 3 and away < 0.86:
-            glass = _hazed(46.0, 56.0, 68.0, 1.0, depth)
+            glass = _hazed(46.0, 56.0, 68.0, 1.0, keep)
             _repaint(base - 0.9 * high * scale, base - 0.6 * high * scale, column, depth, glass, zbuffer, rgb)
-        bumper = _hazed(48.0, 48.0, 52.0, 1.0, depth)
+        bumper = _hazed(48.0, 48.0, 52.0, 1.0, keep)
         _repaint(base - (low + 0.17) * scale, base - low * scale, column, depth, bumper, zbuffer, rgb)
         return
     along = u * half_length
     if style == 3 and u > 0.55:
-        glass = _hazed(46.0, 56.0, 68.0, 1.0, depth)
+        glass = _hazed(46.0, 56.0, 68.0, 1.0, keep)
         _repaint(base - 0.86 * high * scale, base - 0.58 * high * scale, column, depth, glass, zbuffer, rgb)
     for wheel in range(2):
         off = along - (0.6 if wheel else -0.6) * half_length
         if abs(off) < 0.36:
             arch = math.sqrt(0.1296 - off * off)
-            tyre = _hazed(26.0, 26.0, 29.0, 1.0, depth)
+            tyre = _hazed(26.0, 26.0, 29.0, 1.0, keep)
             _repaint(base - (0.33 + arch) * scale, base - low * scale, column, depth, tyre, zbuffer, rgb)
             if abs(off) < 0.2:
                 rim = math.sqrt(0.04 - off * off)
-                metal = _hazed(150.0, 152.0, 156.0, 1.0, depth)
+                metal = _hazed(150.0, 152.0, 156.0, 1.0, keep)
                 _repaint(
                     base - (0.33 + rim) * scale, base - (0.33 - rim) * scale, column, depth, metal, zbuffer, rgb
                 )
             return
-    sill = _hazed(46.0, 46.0, 50.0, 1.0, depth)
+    sill = _hazed(46.0, 46.0, 50.0, 1.0, keep)
     _repaint(base - (low + 0.1) * scale, base - low * scale, column, depth, sill, zbuffer, rgb)
 
 
@@ -373,20 +383,21 @@ def _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic):  # typ
     base = view.horizon + view.mount_height * scale
     centre = across * scale + 0.5 * view.width
     reach = half_width * scale
+    keep = _clarity(depth)
     first = max(int(math.ceil(centre - reach - 0.5)), 0)
     last = min(int(math.ceil(centre + reach - 0.5)), view.width)
-    foot = _hazed(196.0, 70.0, 24.0, 0.9, depth)
+    foot = _hazed(196.0, 70.0, 24.0, 0.9, keep)
     for column in range(first, last):
         u = (column + 0.5 - centre) / reach
         shade = 0.96 - 0.22 * u
-        body = _hazed(246.0, 104.0, 28.0, shade, depth)
+        body = _hazed(246.0, 104.0, 28.0, shade, keep)
         top = high * min(1.0, 1.16 - 1.25 * abs(u))
         if top > 0.0:
             _span(
                 base - top * scale, base, column, depth, body[0], body[1], body[2], OBSTACLE, zbuffer, rgb, semantic
             )
             if top > 0.42 * high:
-                band = _hazed(244.0, 244.0, 240.0, shade, depth)
+                band = _hazed(244.0, 244.0, 240.0, shade, keep)
                 _repaint(
                     base - min(top, 0.68 * high) * scale, base - 0.42 * high * scale, column, depth, band, zbuffer, rgb
                 )
@@ -400,16 +411,25 @@ def _blob(view, depth, centre, radius, middle, half_height, hue, shade, zbuffer,
     """Draw a leafy ellipse, lighter towards the light; rows and columns are in pixels."""
     first = max(int(math.ceil(centre - radius - 0.5)), 0)
     last = min(int(math.ceil(centre + radius - 0.5)), view.width)
+    keep = _clarity(depth)
+    red, green, blue = 56.0 + 44.0 * hue, 98.0 + 16.0 * hue, 40.0 + 8.0 * hue
+    if radius < 2.5:  # a few pixels: one tone
+        plain = _hazed(red, green, blue, shade, keep)
+        for column in range(first, last):
+            _span(
+                middle - half_height, middle + half_height, column, depth,
+                plain[0], plain[1], plain[2], VEGETATION, zbuffer, rgb, semantic,
+            )  # fmt: skip
+        return
     for column in range(first, last):
         u = (column + 0.5 - centre) / radius
         ragged = 0.94 + 0.06 * math.sin(u * 23.0 + hue * 40.0) if radius > 6.0 else 1.0
         half = half_height * math.sqrt(max(1.0 - u * u, 0.0)) * ragged
         light = shade * (1.0 - 0.2 * u)
-        red, green, blue = 56.0 + 44.0 * hue, 98.0 + 16.0 * hue, 40.0 + 8.0 * hue
-        bright = _hazed(red * 1.25, green * 1.25, blue * 1.2, light, depth)
-        plain = _hazed(red, green, blue, light, depth)
-        dark = _hazed(red * 0.72, green * 0.74, blue * 0.8, light, depth)
-        wobble = 0.08 * half_height * math.sin(u * 11.0 + hue * 17.0)
+        bright = _hazed(red * 1.25, green * 1.25, blue * 1.2, light, keep)
+        plain = _hazed(red, green, blue, light, keep)
+        dark = _hazed(red * 0.72, green * 0.74, blue * 0.8, light, keep)
+        wobble = 0.08 * half_height * math.sin(u * 11.0 + hue * 17.0) if radius > 6.0 else 0.0
         upper = middle - 0.3 * half + wobble
         lower = middle + 0.4 * half + wobble
         _span(middle - half, upper, column, depth, bright[0], bright[1], bright[2], VEGETATION, zbuffer, rgb, semantic)
@@ -423,7 +443,8 @@ def _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic):  # ty
     scale = view.focal / depth
     base = view.horizon + view.mount_height * scale
     centre = across * scale + 0.5 * view.width
-    trunk = _hazed(92.0, 72.0, 54.0, 0.9, depth)
+    keep = _clarity(depth)
+    trunk = _hazed(92.0, 72.0, 54.0, 0.9, keep)
     half = max(0.045 * high * scale, 0.5)
     first = max(int(math.ceil(centre - half - 0.5)), 0)
     last = min(int(math.ceil(centre + half - 0.5)), view.width)
@@ -455,6 +476,7 @@ def _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)
     half_length += 0.4
     half_width += 0.4
     ridge = 0.8 * half_width
+    keep = _clarity(depth)
     first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
     origin_a = -(depth * box_cos + across * box_sin)
     origin_b = across * box_cos - depth * box_sin
@@ -473,9 +495,9 @@ def _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)
         across_ridge = -origin_b / dir_b
         if enter < across_ridge < leave:
             top = min(top, view.horizon + (view.mount_height - high - ridge) * view.focal / across_ridge)
-        r, g, b = _hazed(150.0 + 30.0 * hue, 74.0 + 12.0 * hue, 56.0, shade + 0.1, enter)
+        r, g, b = _hazed(150.0 + 30.0 * hue, 74.0 + 12.0 * hue, 56.0, shade + 0.1, keep)
         if face == 0:  # the gable is wall, not roof
-            r, g, b = _hazed(198.0 + 30.0 * hue, 182.0 + 34.0 * hue, 158.0 + 50.0 * hue, shade, enter)
+            r, g, b = _hazed(198.0 + 30.0 * hue, 182.0 + 34.0 * hue, 158.0 + 50.0 * hue, shade, keep)
         _span(top, eaves, column, enter, r, g, b, BUILDING, zbuffer, rgb, semantic)
 
 

@@ -1,0 +1,124 @@
+"""The command line: ``python -m agents quickstart | train | evaluate``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Threads of torch that wait by spinning take the cores that the simulator needs; this must be set before
+# torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+if TYPE_CHECKING:
+    from agents.train_config import TrainConfig
+
+USAGE = """usage: python -m agents COMMAND [OPTIONS]
+
+  quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
+  train ENV_ID      train an agent
+  evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
+
+python -m agents COMMAND --help lists the options; of train, with the defaults of that ENV_ID."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Of the command line; those of the process by default.
+
+    Returns:
+        Exit status: 0, or 2 if what was asked makes no sense.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    commands: dict[str, Callable[[list[str]], None]] = {
+        "quickstart": _quickstart,
+        "train": _train,
+        "evaluate": _evaluate,
+    }
+    if not given or given[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if given else 2
+    if given[0] not in commands:
+        print(f"unknown command {given[0]!r}\n\n{USAGE}", file=sys.stderr)
+        return 2
+    try:
+        commands[given[0]](given[1:])
+    except ValueError as error:
+        # Every config and every environment says in a ValueError what is wrong with what it was given.
+        if os.environ.get("MMENVS_TRACEBACK"):
+            raise
+        print(f"error: {error}\n(MMENVS_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _quickstart(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.quickstart import QuickstartConfig, quickstart
+
+    quickstart(tyro.cli(QuickstartConfig, prog="python -m agents quickstart", args=arguments))
+
+
+def _train(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.training import train
+    from agents.vec_env import find_spec
+
+    resume, rest = _take_option(arguments, "--resume")
+    defaults, rest = _train_defaults(resume, rest)
+    description = (
+        "Train an agent. --resume DIR goes on with the run in that folder, whose settings are the defaults."
+    )
+    config = tyro.cli(
+        type(defaults), default=defaults, prog="python -m agents train", args=rest, description=description
+    )
+    find_spec(config.env_id)
+    train(config, resume=None if resume is None else Path(resume))
+
+
+def _train_defaults(resume: str | None, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
+    """Return the settings from which the command line departs, and the arguments with the id in them."""
+    from agents.defaults import defaults_for
+    from agents.train_config import TrainConfig
+
+    named = bool(arguments) and not arguments[0].startswith("-")
+    if resume is not None:
+        saved = TrainConfig.load(Path(resume) / "config.json")
+        return saved, arguments if named else [saved.env_id, *arguments]
+    if named:
+        return defaults_for(arguments[0]), arguments
+    if any(option in arguments for option in ("-h", "--help")):
+        return TrainConfig("ENV_ID"), arguments
+    raise ValueError(
+        "train needs the id of an environment first: python -m agents train mmenvs/PathPlanning-v0"
+    )
+
+
+def _take_option(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
+    """Return the value of an option, None if it is not given, and the other arguments."""
+    for place, argument in enumerate(arguments):
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2], arguments[:place] + arguments[place + 1 :]
+        if argument == name:
+            if place + 1 == len(arguments):
+                raise ValueError(f"{name} needs a value")
+            return arguments[place + 1], arguments[:place] + arguments[place + 2 :]
+    return None, arguments
+
+
+def _evaluate(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.evaluate_command import EvaluateConfig, evaluate_command
+
+    evaluate_command(tyro.cli(EvaluateConfig, prog="python -m agents evaluate", args=arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

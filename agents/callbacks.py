@@ -1,0 +1,213 @@
+"""What happens while a model learns: progress, the learning curve, checkpoints, and reasons to stop."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+#: Episodes over which success rate and return are averaged while a model learns.
+WINDOW = 100
+
+
+def recent(model: BaseAlgorithm) -> tuple[float | None, float | None]:
+    """Return the success rate and the mean return of the last episodes, None where there are none yet."""
+    successes, episodes = model.ep_success_buffer or (), model.ep_info_buffer or ()
+    success = float(np.mean(successes)) if successes else None
+    mean_return = float(np.mean([episode["r"] for episode in episodes])) if episodes else None
+    return success, mean_return
+
+
+class ProgressBar(BaseCallback):
+    """A bar with the world steps per second, the success rate and the mean return of the last episodes."""
+
+    def __init__(self, total: int, title: str, console: Console) -> None:
+        """Prepare a bar of ``total`` world steps."""
+        super().__init__()
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[speed]}"),
+            TextColumn("[green]{task.fields[success]}[/]"),
+            TextColumn("[cyan]{task.fields[mean_return]}[/]"),
+            TimeRemainingColumn(),
+            console=console,
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task(title, total=total, speed="", success="", mean_return="")
+        self._begin = (0, 0.0)
+        self._shown = 0.0
+
+    def _on_training_start(self) -> None:
+        self._begin = (self.num_timesteps, time.perf_counter())
+        self._bar.start()
+
+    def _on_step(self) -> bool:
+        now = time.perf_counter()
+        if now - self._shown > 0.25:
+            self._shown = now
+            self._update(now)
+        return True
+
+    def _on_training_end(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._update(time.perf_counter())
+        self._bar.stop()
+
+    def _update(self, now: float) -> None:
+        steps, began = self._begin
+        success, mean_return = recent(self.model)
+        self._bar.update(
+            self._task,
+            completed=self.num_timesteps,
+            speed=f"{(self.num_timesteps - steps) / max(now - began, 1e-6):,.0f} steps/s",
+            success="" if success is None else f"success {success:.0%}",
+            mean_return="" if mean_return is None else f"return {mean_return:.2f}",
+        )
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of a learning curve.
+
+    Attributes:
+        steps: World steps so far.
+        seconds: Seconds of training so far, those before a resume not included.
+        success_rate: Of the last episodes; None if the environment does not report success.
+        mean_return: Of the last episodes; None before the first has ended.
+    """
+
+    steps: int
+    seconds: float
+    success_rate: float | None
+    mean_return: float | None
+
+
+class LearningCurve(BaseCallback):
+    """Notes down a :class:`CurvePoint` every so many world steps, and writes them to a CSV file."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        """Append to ``path`` a point every ``every`` world steps."""
+        super().__init__()
+        self.points: list[CurvePoint] = []
+        self._path, self._every, self._due, self._began = path, every, 0, 0.0
+
+    def _on_training_start(self) -> None:
+        self._began = time.perf_counter()
+        self._due = self.num_timesteps + self._every
+        if not self._path.exists():
+            self._append(("steps", "seconds", "success_rate", "mean_return"))
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._due:
+            self._note()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._note()
+
+    def _note(self) -> None:
+        self._due = self.num_timesteps + self._every
+        seconds = time.perf_counter() - self._began
+        point = CurvePoint(self.num_timesteps, round(seconds, 3), *recent(self.model))
+        self.points.append(point)
+        self._append((point.steps, point.seconds, point.success_rate, point.mean_return))
+
+    def _append(self, row: tuple[Any, ...]) -> None:
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+
+
+class Checkpoints(BaseCallback):
+    """Saves the model every so many world steps."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        """Save into ``folder`` every ``every`` world steps; 0 for never."""
+        super().__init__()
+        self._folder, self._every, self._due = folder, every, 0
+
+    def _on_training_start(self) -> None:
+        self._due = self.num_timesteps + self._every
+
+    def _on_step(self) -> bool:
+        if self._every and self.num_timesteps >= self._due:
+            self._due += self._every
+            save_checkpoint(self.model, self._folder, f"step_{self.num_timesteps:09d}")
+        return True
+
+
+class StopWhen(BaseCallback):
+    """Ends training at a success rate or after a time.
+
+    Attributes:
+        reason: Why training ended: ``"steps"``, ``"target_success"`` or ``"max_minutes"``.
+    """
+
+    def __init__(self, target_success: float | None, max_minutes: float | None) -> None:
+        """Stop at whichever comes first; None for never."""
+        super().__init__()
+        self.reason = "steps"
+        self._target = target_success
+        self._limit = None if max_minutes is None else 60.0 * max_minutes
+        self._began = 0.0
+
+    def _on_training_start(self) -> None:
+        self._began = time.perf_counter()
+
+    def _on_step(self) -> bool:
+        if self._limit is not None and time.perf_counter() - self._began > self._limit:
+            self.reason = "max_minutes"
+            return False
+        successes = self.model.ep_success_buffer or ()
+        if self._target is not None and len(successes) == WINDOW and np.mean(successes) >= self._target:
+            self.reason = "target_success"
+            return False
+        return True
+
+
+def save_checkpoint(model: BaseAlgorithm, folder: Path, name: str | None = None) -> Path:
+    """Save a model as ``last.zip``, its replay buffer as ``last_buffer.pkl``, each in one atomic step.
+
+    Args:
+        model: What to save.
+        folder: Folder of the run.
+        name: Keep the model under ``checkpoints/<name>.zip`` as well.
+
+    Returns:
+        Path of ``last.zip``.
+    """
+    # The buffer goes first: after a crash in between, a model may meet a newer buffer, never an older one.
+    if isinstance(model, OffPolicyAlgorithm):
+        _write_atomically(folder / "last_buffer.pkl", model.save_replay_buffer)
+    last = folder / "last.zip"
+    _write_atomically(last, model.save)
+    if name is not None:
+        kept = folder / "checkpoints" / f"{name}.zip"
+        kept.parent.mkdir(exist_ok=True)
+        _write_atomically(kept, model.save)
+    return last
+
+
+def _write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+    """Write to a temporary neighbour and rename it, so that a crash leaves the old file or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

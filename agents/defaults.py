@@ -1,0 +1,42 @@
+"""Settings that are known to work, per task."""
+
+from __future__ import annotations
+
+from agents.algorithms import DQNConfig, PPOConfig, SACConfig
+from agents.train_config import TrainConfig
+
+#: Task to the run that is known to work on it.
+DEFAULTS: dict[str, TrainConfig] = {
+    entry.env_id: entry
+    for entry in (
+        TrainConfig(
+            "mmenvs/PathPlanning-v0",
+            steps=400_000,
+            num_envs=64,
+            reward_scale=0.05,
+            ppo=PPOConfig(
+                learning_rate=7e-4, n_steps=64, batch_size=512, n_epochs=4, gamma=0.97, ent_coef=0.001
+            ),
+            dqn=DQNConfig(gradient_steps=2),
+        ),
+        TrainConfig(
+            "mmenvs/Driving-v0",
+            steps=2_000_000,
+            num_envs=64,
+            ppo=PPOConfig(learning_rate=3e-4, n_steps=128, batch_size=2048, n_epochs=4, ent_coef=0.001),
+            sac=SACConfig(gradient_steps=2),
+        ),
+        TrainConfig(
+            "mmenvs/Recommender-v0",
+            steps=500_000,
+            num_envs=64,
+            ppo=PPOConfig(learning_rate=5e-4, n_steps=64, batch_size=1024, n_epochs=4),
+        ),
+    )
+}
+
+
+def defaults_for(env_id: str) -> TrainConfig:
+    """Return the settings of a task, or the general ones if it has none of its own."""
+    task = env_id.rsplit(":", maxsplit=1)[-1]
+    return DEFAULTS.get(task, TrainConfig(env_id))

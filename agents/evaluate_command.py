@@ -1,0 +1,86 @@
+"""What ``python -m agents evaluate`` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import tyro
+from rich.console import Console
+
+from agents.evaluation import EvaluationResult, evaluate
+from agents.policies import Policy, Untrained
+from agents.report import results_table
+from agents.train_config import EnvKwargs
+from agents.training import load_model
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Play held-out episodes and report success, return and length with 95 % intervals.
+
+    Attributes:
+        policy: Folder of a run, a zip file in it, ``random`` or ``expert``.
+        env_id: Where; by default where the agent was trained.
+        episodes: How many episodes.
+        seed: Seed of the first episode.
+        split: ``train`` or ``test``.
+        env_kwargs: Keyword arguments of the environment, on top of those of training.
+        num_envs: Worlds that run together.
+        stochastic: Draw actions instead of taking the most likely one.
+        json: Write every episode to this file.
+    """
+
+    policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    env_id: str | None = None
+    episodes: int = 200
+    seed: int = 0
+    split: Literal["train", "test"] = "test"
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    num_envs: int = 64
+    stochastic: bool = False
+    json: Path | None = None
+
+
+def evaluate_command(config: EvaluateConfig, console: Console | None = None) -> EvaluationResult:
+    """Evaluate a policy and print a table.
+
+    Args:
+        config: What to evaluate.
+        console: Where to print; the terminal by default.
+
+    Raises:
+        ValueError: If the run cannot be loaded, or does not fit the environment.
+    """
+    console = console or Console()
+    policy, env_id, trained_with = _policy(config)
+    result = evaluate(
+        policy,
+        env_id,
+        config.episodes,
+        seed=config.seed,
+        split=config.split,
+        env_kwargs={**trained_with, **config.env_kwargs},
+        num_envs=config.num_envs,
+        deterministic=not config.stochastic,
+    )
+    title = f"{env_id}, {config.episodes} episodes of the {config.split} split"
+    console.print(results_table({config.policy: result}, title))
+    if config.json is not None:
+        config.json.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+        console.print(f"episodes written to {config.json}")
+    return result
+
+
+def _policy(config: EvaluateConfig) -> tuple[Policy, str, Mapping[str, Any]]:
+    """Return the policy, the id of the environment, and the keyword arguments of its training."""
+    for name in get_args(Untrained):
+        if config.policy == name:
+            if config.env_id is None:
+                raise ValueError(f"evaluate {name} needs --env-id")
+            return name, config.env_id, {}
+    model, run = load_model(Path(config.policy))
+    return model, config.env_id or run.env_id, run.env_kwargs

@@ -1,0 +1,105 @@
+"""Anything that can act in a vector environment, behind one signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.vec_env import ChannelsFirst
+
+#: Batched observations, as the environment gives them, to batched actions.
+PolicyFunction = Callable[[Any], NDArray[Any]]
+#: Policies that need no training.
+Untrained = Literal["random", "expert"]
+#: A trained model, a function, or a policy that needs no training.
+Policy = BaseAlgorithm | PolicyFunction | Untrained
+
+
+def policy_for(
+    policy: Policy, env: VectorEnv[Any, Any, Any], *, seed: int = 0, deterministic: bool = True
+) -> PolicyFunction:
+    """Return the function that chooses the actions of a policy in an environment.
+
+    Args:
+        policy: ``"random"``, ``"expert"`` (see :func:`expert_policy`), a trained model, or a function, which
+            is returned as it is.
+        env: Where it will act.
+        seed: Seed of the random policy.
+        deterministic: Whether a model takes its most likely action or draws one.
+
+    Raises:
+        ValueError: If the environment has no expert, or if the model was trained on other observations.
+    """
+    if isinstance(policy, BaseAlgorithm):
+        return model_policy(policy, env, deterministic)
+    if policy == "random":
+        env.action_space.seed(seed)
+        return lambda _: env.action_space.sample()
+    if policy == "expert":
+        return expert_policy(env)
+    if callable(policy):
+        return policy
+    raise ValueError(f"policy={policy!r} must be a model, a function, 'random' or 'expert'")
+
+
+def model_policy(
+    model: BaseAlgorithm, env: VectorEnv[Any, Any, Any], deterministic: bool = True
+) -> PolicyFunction:
+    """Return the policy of a trained model.
+
+    Raises:
+        ValueError: If it was trained on other observations or actions, naming what differs.
+    """
+    layout = ChannelsFirst(env.single_observation_space)
+    check_spaces(model, layout.space, env.single_action_space)
+    return lambda observations: model.predict(layout.view(observations), deterministic=deterministic)[0]
+
+
+def expert_policy(env: VectorEnv[Any, Any, Any]) -> PolicyFunction:
+    """Return the scripted expert of a native environment: the driver, or the recommender's oracle.
+
+    Raises:
+        ValueError: If the environment has none.
+    """
+    simulator: Any = getattr(env.unwrapped, "simulator", None)
+    world = type(simulator).__module__
+    if world.startswith("mmenvs.driving."):
+        from mmenvs.driving.expert import ScriptedDriver
+
+        driver = ScriptedDriver(simulator)
+        return lambda _: driver.actions()
+    if world.startswith("mmenvs.recommender."):
+        from mmenvs.recommender.policies import OraclePolicy
+
+        oracle = OraclePolicy()
+        return lambda _: oracle.actions(simulator)
+    raise ValueError(f"there is no scripted expert for {env.unwrapped}")
+
+
+def check_spaces(
+    model: BaseAlgorithm, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
+) -> None:
+    """Check that a model fits an environment.
+
+    Raises:
+        ValueError: Naming each key of the observation that differs, or the actions.
+    """
+    trained, given = model.observation_space, observation_space
+    if isinstance(trained, spaces.Dict) and isinstance(given, spaces.Dict):
+        pairs = [(key, trained.spaces.get(key), given.spaces.get(key)) for key in {**trained, **given}]
+    else:
+        pairs = [("", trained, given)]
+    differences = [
+        f"observation{f'[{key!r}]' if key else ''}: trained on {ours}, given {theirs}"
+        for key, ours, theirs in pairs
+        if ours != theirs
+    ]
+    if model.action_space != action_space:
+        differences.append(f"actions: trained on {model.action_space}, given {action_space}")
+    if differences:
+        raise ValueError("the model does not fit the environment; " + "; ".join(differences))

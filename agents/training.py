@@ -1,0 +1,221 @@
+"""Training: one function, from a config to a model in a folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.algorithms import CLASSES, make_model
+from agents.callbacks import (
+    Checkpoints,
+    CurvePoint,
+    LearningCurve,
+    ProgressBar,
+    StopWhen,
+    recent,
+    save_checkpoint,
+)
+from agents.train_config import TrainConfig
+from agents.vec_env import ScaledReward, make_vec_env
+
+#: Fields of a run that may change when it is resumed.
+RESUMABLE = ("steps", "out", "device", "threads", "checkpoint_every", "target_success", "max_minutes")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run left.
+
+    Attributes:
+        model: The trained model.
+        run_dir: Its folder, with ``config.json``, ``last.zip``, ``curve.csv``, ``checkpoints/`` and, where
+            TensorBoard is installed, ``tensorboard/``.
+        steps: World steps in all.
+        seconds: Seconds of training in this call.
+        stopped_by: ``"steps"``, ``"target_success"``, ``"max_minutes"`` or ``"interrupted"``.
+        curve: Points of the learning curve noted in this call.
+    """
+
+    model: BaseAlgorithm
+    run_dir: Path
+    steps: int
+    seconds: float
+    stopped_by: str
+    curve: Sequence[CurvePoint]
+
+
+def train(
+    config: TrainConfig,
+    *,
+    resume: Path | None = None,
+    venv: VecEnv | None = None,
+    callbacks: Sequence[BaseCallback] = (),
+    console: Console | None = None,
+    quiet: bool = False,
+) -> TrainResult:
+    """Train a model, or go on training one.
+
+    The same config gives the same weights on the same machine, bit by bit; the number of threads is part of
+    it, and what was chosen stands in ``config.json``.  A resumed run goes on with the steps, the optimiser
+    and the replay buffer of the last checkpoint, in worlds with new seeds; it does not repeat what an
+    uninterrupted run would have done.
+
+    Args:
+        config: The run.
+        resume: Folder of the run to go on with; only the :data:`RESUMABLE` fields of ``config`` may differ.
+        venv: Where to train instead of ``config.env_id``, such as a wrapped one, its rewards taken as they
+            are; the caller closes it.
+        callbacks: Further callbacks of Stable-Baselines3.
+        console: Where to print; the terminal by default.
+        quiet: Print nothing.
+
+    Raises:
+        ValueError: If the config does not fit the environment, or the run that is resumed.
+    """
+    console = console or Console(quiet=quiet)
+    folder = resume or config.run_dir
+    saved = _check_resume(config, resume) if resume else None
+    if config.threads is None:
+        config = replace(config, threads=idle_cores())
+    torch.set_num_threads(config.threads or 1)
+    worlds = venv or _make_worlds(config)
+    try:
+        model = _load(config, saved, worlds) if saved else _start(config, folder, worlds, console)
+        return _learn(model, config, folder, callbacks, console)
+    finally:
+        if venv is None:
+            worlds.close()
+
+
+def load_model(
+    path: Path, venv: VecEnv | None = None, device: str = "auto"
+) -> tuple[BaseAlgorithm, TrainConfig]:
+    """Load a trained model and the config of its run.
+
+    Args:
+        path: Folder of a run, or one of the zip files in it.
+        venv: Environment to go on training in; None for acting alone.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        ValueError: If there is no model, its file is damaged, or its spaces are not those of ``venv``.
+    """
+    file = path if path.suffix == ".zip" else path / "last.zip"
+    folder = file.parent.parent if file.parent.name == "checkpoints" else file.parent
+    config = TrainConfig.load(folder / "config.json")
+    if not file.exists():
+        raise ValueError(f"{file} does not exist: no checkpoint was written yet")
+    try:
+        return CLASSES[config.algo].load(file, env=venv, device=device), config
+    except (ValueError, RuntimeError, EOFError, zlib.error) as error:
+        raise ValueError(f"cannot load {file}: {error}") from error
+
+
+def idle_cores() -> int:
+    """Return the cores that nobody else is using now, at least 1.
+
+    A thread of torch more than there are idle cores does not help a little less: it slows small networks down
+    several times, because all threads wait for the one that has no core.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, min(cores, round(cores - load)))
+
+
+def _make_worlds(config: TrainConfig) -> VecEnv:
+    worlds = make_vec_env(config.env_id, config.worlds, env_kwargs=config.env_kwargs)
+    return worlds if config.reward_scale == 1.0 else ScaledReward(worlds, config.reward_scale)
+
+
+def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) -> BaseAlgorithm:
+    """Make a fresh model and the folder of its run."""
+    tensorboard: Path | None = folder / "tensorboard"
+    if importlib.util.find_spec("tensorboard") is None:
+        console.print("no TensorBoard log: pip install 'mmenvs[log]' to have one")
+        tensorboard = None
+    # Worlds are seeded when the model is: Stable-Baselines3 hands its seed on to them.
+    model = make_model(
+        config.algo,
+        config.settings,
+        config.encoder,
+        venv,
+        seed=config.seed,
+        device=config.device,
+        tensorboard=tensorboard,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in ("curve.csv", "last.zip", "last_buffer.pkl"):
+        (folder / old).unlink(missing_ok=True)
+    config.save(folder / "config.json")
+    return model
+
+
+def _load(config: TrainConfig, checkpoint: Path, venv: VecEnv) -> BaseAlgorithm:
+    """Load the model of a run that is resumed."""
+    model, _ = load_model(checkpoint, venv, config.device)
+    if isinstance(model, OffPolicyAlgorithm):
+        model.load_replay_buffer(checkpoint / "last_buffer.pkl")
+    # New worlds and new exploration: seeding with the seed of the run would replay its first episodes.
+    seed = (config.seed + model.num_timesteps) % 2**32
+    set_random_seed(seed)
+    venv.seed(seed)
+    config.save(checkpoint / "config.json")
+    return model
+
+
+def _learn(
+    model: BaseAlgorithm, config: TrainConfig, folder: Path, extra: Sequence[BaseCallback], console: Console
+) -> TrainResult:
+    remaining = config.steps - model.num_timesteps
+    if remaining <= 0:
+        raise ValueError(f"steps={config.steps} must exceed the {model.num_timesteps} that the run has done")
+    curve = LearningCurve(folder / "curve.csv", max(config.steps // 200, 1))
+    stop = StopWhen(config.target_success, config.max_minutes)
+    bar = ProgressBar(config.steps, config.env_id, console)
+    stopped_by = "interrupted"
+    began = time.perf_counter()
+    try:
+        callbacks = [bar, curve, Checkpoints(folder, config.checkpoint_every), stop, *extra]
+        model.learn(remaining, callback=callbacks, reset_num_timesteps=False, tb_log_name=config.algo)
+        stopped_by = stop.reason
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted: saving what was learned")
+    finally:
+        bar.close()
+    seconds = time.perf_counter() - began
+    last = save_checkpoint(model, folder)
+    success, mean_return = recent(model)
+    facts = [f"{model.num_timesteps:,} steps", f"{seconds:.0f} s", f"stopped by {stopped_by}"]
+    if success is not None:
+        facts.append(f"success {success:.0%}")
+    if mean_return is not None:
+        facts.append(f"return {mean_return:.2f}")
+    console.print(f"trained: {', '.join(facts)}; saved as {last}")
+    return TrainResult(model, folder, model.num_timesteps, seconds, stopped_by, tuple(curve.points))
+
+
+def _check_resume(config: TrainConfig, folder: Path) -> Path:
+    """Check that a config may go on with a run, and return the folder of its checkpoint."""
+    saved = TrainConfig.load(folder / "config.json")
+    unchanged = replace(config, **{name: getattr(saved, name) for name in RESUMABLE})
+    for name in TrainConfig.__dataclass_fields__:
+        ours, theirs = getattr(unchanged, name), getattr(saved, name)
+        if ours != theirs:
+            raise ValueError(
+                f"cannot resume {folder}: {name}={ours!r}, but the run has {theirs!r}; "
+                f"only {', '.join(RESUMABLE)} may change"
+            )
+    return folder

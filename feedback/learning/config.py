@@ -1,0 +1,80 @@
+"""What a run of learning from preferences is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import tyro
+
+from feedback.queries import QueryConfig
+from feedback.reward_models import RewardConfig
+
+TeacherName = Literal["oracle"]
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """Settings of ``python -m feedback learn``.
+
+    Attributes:
+        env_id: Id of the environment; one of another package as ``"package:id"``.
+        teacher: Who answers.
+        labels: Preferences in all; those already in the store count.
+        rounds: Rounds of collecting, asking, fitting and training.
+        steps: World steps of training in all; None for half of what ``python -m agents train`` takes.
+        collect_steps: Steps of each world that are shown in a round [steps].
+        seed: Seed of everything.
+        out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``.
+        store: File of the labels; by default ``labels.db`` in the folder of the run.
+        compare: Whether to train an agent on the true reward as well, for as many steps.
+        eval_episodes: Held-out episodes of each row of the result.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        query: How segments are cut.
+        reward: The reward model.
+    """
+
+    env_id: tyro.conf.Positional[str]
+    teacher: TeacherName = "oracle"
+    labels: int = 200
+    rounds: int = 4
+    steps: int | None = None
+    collect_steps: int = 128
+    seed: int = 0
+    out: Path | None = None
+    store: Path | None = None
+    compare: bool = True
+    eval_episodes: int = 100
+    device: str = "auto"
+    query: QueryConfig = field(default_factory=QueryConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+
+    def __post_init__(self) -> None:
+        """Validate.
+
+        Raises:
+            ValueError: Naming the field, its value and what is allowed.
+        """
+        for name in ("labels", "rounds", "collect_steps", "eval_episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.steps is not None and self.steps < self.rounds:
+            raise ValueError(f"steps={self.steps} must be at least rounds={self.rounds}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed} must be in [0, 2**32)")
+        if self.teacher not in get_args(TeacherName):
+            raise ValueError(f"teacher={self.teacher!r} must be one of {list(get_args(TeacherName))}")
+        if self.query.length != self.reward.horizon:
+            raise ValueError(f"query.length={self.query.length} must be reward.horizon={self.reward.horizon}")
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the run."""
+        task = self.env_id.rsplit("/", maxsplit=1)[-1].rsplit(":", maxsplit=1)[-1]
+        return self.out or Path("runs") / f"{task}-preferences-seed{self.seed}"
+
+    @property
+    def store_path(self) -> Path:
+        """File of the labels."""
+        return self.store or self.run_dir / "labels.db"

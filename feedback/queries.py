@@ -1,0 +1,84 @@
+"""Which pieces of behaviour to ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedback.clips import Segment
+
+
+@dataclass(frozen=True)
+class QueryConfig:
+    """How segments are cut from episodes.
+
+    Attributes:
+        length: Steps of a segment [steps].
+        end_fraction: Fraction of the segments cut where an episode failed, in [0, 1]. Where a task rewards
+            being alive, two segments without an end are a tie; what a person can tell apart is how, and
+            how soon, it went wrong.
+    """
+
+    length: int = 16
+    end_fraction: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Validate.
+
+        Raises:
+            ValueError: Naming the field, its value and what is allowed.
+        """
+        if self.length < 1:
+            raise ValueError(f"length={self.length} must be at least 1 [steps]")
+        if not 0 <= self.end_fraction <= 1:
+            raise ValueError(f"end_fraction={self.end_fraction} must be in [0, 1]")
+
+
+def sample_pairs(
+    episodes: Sequence[Segment], count: int, config: QueryConfig, rng: np.random.Generator
+) -> list[tuple[Segment, Segment]]:
+    """Cut ``count`` pairs of different segments out of episodes.
+
+    Only what anybody can see is used: that an episode ended, and whether it was at its goal.
+
+    Args:
+        episodes: Whole episodes, or beginnings of them.
+        count: Number of pairs.
+        config: How to cut.
+        rng: Where the choices come from.
+
+    Raises:
+        ValueError: If there are no episodes, or no two different segments can be cut.
+    """
+    if not episodes:
+        raise ValueError("episodes=[] must hold at least one")
+    pairs: list[tuple[Segment, Segment]] = []
+    for _ in range(100 * count):
+        if len(pairs) == count:
+            return pairs
+        first, second = (_cut(episodes, config, rng) for _ in range(2))
+        if first.digest != second.digest:
+            pairs.append((first, second))
+    raise ValueError(f"{len(episodes)} episodes hold too few different segments for {count} pairs")
+
+
+def _cut(episodes: Sequence[Segment], config: QueryConfig, rng: np.random.Generator) -> Segment:
+    failed = [episode for episode in episodes if episode.failed]
+    if failed and rng.random() < config.end_fraction:
+        episode = failed[rng.integers(len(failed))]
+        # Half end in the last step, which shows what led there; half end somewhere before, which shows
+        # how much worse it is to have ended than to go on.
+        kept = config.length if rng.random() < 0.5 else int(rng.integers(1, config.length + 1))
+        return episode.cut(max(0, len(episode) - kept), len(episode))
+    # Episodes count by their length, so that every step is as likely to be shown; the failing last step
+    # is left to the branch above.
+    lengths = np.array([len(episode) - episode.failed for episode in episodes])
+    weights = np.maximum(lengths - config.length + 1, 0)
+    if not weights.any():
+        weights = lengths if lengths.any() else lengths + 1
+    episode = episodes[rng.choice(len(episodes), p=weights / weights.sum())]
+    usable = max(len(episode) - episode.failed, 1)
+    start = int(rng.integers(max(usable - config.length, 0) + 1))
+    return episode.cut(start, min(start + config.length, usable))

@@ -1,0 +1,42 @@
+"""The two questions that a source of feedback may answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from feedback.clips import Segment
+from feedback.labels import Clip, Evaluation, Preference
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step that has just been taken, for a source to judge.
+
+    Attributes:
+        clip: The step: its place, and the hash of what was seen before it and what was done.
+        reward: The environment's own reward, for simulated people.
+        terminated: Whether the step ended the episode.
+        truncated: Whether a time limit ended it.
+    """
+
+    clip: Clip
+    reward: float
+    terminated: bool
+    truncated: bool
+
+
+@runtime_checkable
+class EvaluationSource(Protocol):
+    """Judges behaviour while it happens."""
+
+    def evaluations(self, moment: Moment) -> list[Evaluation]:
+        """Return what was said about the step, in the order of saying it; empty for nothing."""
+
+
+@runtime_checkable
+class PreferenceSource(Protocol):
+    """Compares pieces of behaviour."""
+
+    def prefer(self, first: Segment, second: Segment) -> Preference | None:
+        """Return which segment is better, or None if the question stays unanswered."""

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from feedback.clips import Segment
+from feedback.reward_models import Comparison, RewardConfig, RewardModel
+from feedback.sources import OracleTeacher
+
+SPACE = spaces.Dict(
+    {"camera": spaces.Box(0, 255, (8, 8, 3), np.uint8), "state": spaces.Box(-3, 3, (2,), np.float32)}
+)
+ACTIONS = spaces.Discrete(3)
+
+
+def toy_segment(rng: np.random.Generator, steps: int = 6, failed: bool = False) -> Segment:
+    """The true reward is bright pictures plus the second action: it needs both inputs."""
+    brightness = rng.random(steps)
+    actions = rng.integers(3, size=steps)
+    camera = np.broadcast_to((brightness * 255)[:, None, None, None], (steps, 8, 8, 3)).astype(np.uint8)
+    return Segment(
+        observations={"camera": camera, "state": rng.normal(size=(steps, 2)).astype(np.float32)},
+        actions=actions,
+        rewards=brightness + (actions == 1),
+        env_id="Toy-v0",
+        seed=0,
+        start=0,
+        terminated=failed,
+    )
+
+
+def compare(first: Segment, second: Segment) -> Comparison:
+    target = OracleTeacher(horizon=6).prefer(first, second).target
+    return Comparison(first, second, target)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.default_rng(0)
+    pairs = [compare(toy_segment(rng), toy_segment(rng)) for _ in range(150)]
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, epochs=25, noise=0.0), seed=0)
+    return model, model.fit(pairs)
+
+
+def test_it_learns_a_reward_that_needs_picture_and_action(fitted) -> None:
+    model, report = fitted
+    assert report.pairs > 120
+    assert report.held_out > 5
+    assert report.agreement > 0.9
+    test = toy_segment(np.random.default_rng(1), 400)
+    learned, disagreement = model.predict(test.observations, test.actions)
+    assert learned.shape == disagreement.shape == (400,)
+    assert np.corrcoef(learned, test.rewards)[0, 1] > 0.7
+    brightness, chosen = test.rewards - (test.actions == 1), test.actions == 1
+    assert learned[chosen].mean() > learned[~chosen].mean()
+    for same in (chosen, ~chosen):
+        assert np.corrcoef(learned[same], brightness[same])[0, 1] > 0.5
+    assert (disagreement > 0).all()
+
+
+def test_the_reward_is_normalised_on_the_data(fitted) -> None:
+    model, _ = fitted
+    steps = toy_segment(np.random.default_rng(2), 400)
+    learned, _ = model.predict(steps.observations, steps.actions)
+    assert 0.5 < np.sqrt((learned**2).mean()) < 1.5
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit() -> None:
+    rng = np.random.default_rng(3)
+    pairs = [compare(toy_segment(rng), toy_segment(rng)) for _ in range(12)]
+    before = torch.get_rng_state()
+
+    def weights(seed: int) -> list[torch.Tensor]:
+        model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, epochs=2, members=2), seed=seed)
+        model.fit(pairs)
+        return list(model.state_dict().values())
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights(1), weights(2), strict=True))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_members_share_nothing() -> None:
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(members=3))
+    parameters = list(model.parameters())
+    assert len({parameter.data_ptr() for parameter in parameters}) == len(parameters)
+
+
+def test_having_ended_costs_what_was_learned_and_being_short_costs_nothing() -> None:
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, members=1))
+    net = model._nets[0]
+    with torch.no_grad():
+        net.absorbing.fill_(-2.0)
+        net.head[-1].weight.zero_()
+        net.head[-1].bias.fill_(0.5)
+    rng = np.random.default_rng(0)
+    whole, short, failed = toy_segment(rng, 6), toy_segment(rng, 4), toy_segment(rng, 4, failed=True)
+    np.testing.assert_allclose(
+        model.scores([whole, short, failed])[0], [3.0, 3.0, 4 * 0.5 - 2 * 2.0], rtol=1e-6
+    )
+    reward, _ = model.predict(whole.observations, whole.actions)
+    np.testing.assert_allclose(reward, 2.5, rtol=1e-6)
+
+
+def test_going_on_is_worth_more_than_ending_once_people_say_so() -> None:
+    rng = np.random.default_rng(5)
+    pairs = []
+    for _ in range(60):
+        alive, ended = toy_segment(rng, 6), toy_segment(rng, int(rng.integers(1, 6)), failed=True)
+        pairs.append(Comparison(alive, ended, (1.0, 0.0)))
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, epochs=10), seed=0)
+    model.fit(pairs)
+    steps = toy_segment(rng, 50)
+    reward, _ = model.predict(steps.observations, steps.actions)
+    assert (reward > 0).all()
+
+
+def test_batches_do_not_change_a_prediction(fitted) -> None:
+    model, _ = fitted
+    steps = toy_segment(np.random.default_rng(6), 37)
+    whole, _ = model.predict(steps.observations, steps.actions)
+    parts, _ = model.predict(steps.observations, steps.actions, batch_size=5)
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+def test_a_box_world_with_continuous_actions() -> None:
+    model = RewardModel(spaces.Box(-1, 1, (4,), np.float32), spaces.Box(-1, 1, (2,), np.float32))
+    reward, _ = model.predict({"observation": np.zeros((3, 4), np.float32)}, np.zeros((3, 2), np.float32))
+    assert reward.shape == (3,)
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="members=0 must be at least 1"):
+        RewardConfig(members=0)
+    with pytest.raises(ValueError, match=r"action_space=.* must be a Discrete or a Box"):
+        RewardModel(SPACE, spaces.MultiBinary(3))
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=4))
+    with pytest.raises(ValueError, match="must hold at least one"):
+        model.fit([])
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="a segment has 6 steps, but horizon=4"):
+        model.fit([compare(toy_segment(rng), toy_segment(rng))])

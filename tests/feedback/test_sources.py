@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from feedback.labels import Preference
+from feedback.sources import OracleTeacher, PreferenceSource, RecordedSource, Teacher, TeacherConfig
+
+
+def choice(teacher, first, second):
+    answer = teacher.prefer(first, second)
+    return None if answer is None else answer.choice
+
+
+def test_the_oracle_prefers_the_higher_true_return(make_segment) -> None:
+    oracle = OracleTeacher()
+    low, high, same = make_segment([1, 0, 0], 1), make_segment([0, 1, 1], 2), make_segment([1, 1, 0], 3)
+    assert choice(oracle, low, high) == "second"
+    assert choice(oracle, high, low) == "first"
+    assert choice(oracle, high, same) == "equal"
+    assert isinstance(oracle, PreferenceSource)
+    assert oracle.prefer(low, high).first == low.clip
+
+
+def test_an_early_failure_misses_steps_and_an_early_success_does_not(make_segment) -> None:
+    oracle = OracleTeacher(horizon=4)
+    whole = make_segment([1, 1, 1, 1], 1)
+    failed = make_segment([1, 1], 2, terminated=True)
+    reached = make_segment([1, 1], 3, terminated=True, success=True)
+    assert choice(oracle, whole, failed) == "first"
+    assert choice(oracle, whole, reached) == "equal"
+    assert choice(oracle, failed, reached) == "second"
+
+
+def test_teachers_are_b_prefs(make_segment) -> None:
+    good, bad = make_segment([1, 1], 1), make_segment([0, 1], 2)
+    assert choice(Teacher(TeacherConfig(mistake=1.0)), good, bad) == "second"
+    assert choice(Teacher(TeacherConfig(skip=1.0)), good, bad) is None
+    assert choice(Teacher(TeacherConfig(skip=0.9)), good, bad) == "first"
+    assert choice(Teacher(TeacherConfig(equal=0.5)), good, bad) == "equal"
+    early, late = make_segment([3, 0], 3), make_segment([0, 2], 4)
+    assert choice(Teacher(TeacherConfig()), early, late) == "first"
+    assert choice(Teacher(TeacherConfig(gamma=0.5)), early, late) == "second"
+
+
+def test_a_rational_teacher_errs_as_often_as_the_formula_says(make_segment) -> None:
+    teacher = Teacher(TeacherConfig(beta=1.0), seed=1)
+    good, bad = make_segment([1], 1), make_segment([0], 2)
+    rate = sum(choice(teacher, good, bad) == "first" for _ in range(4000)) / 4000
+    assert rate == pytest.approx(1 / (1 + math.exp(-1)), abs=0.025)
+    again = Teacher(TeacherConfig(beta=1.0), seed=1)
+    assert rate == sum(choice(again, good, bad) == "first" for _ in range(4000)) / 4000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("beta", -1.0), ("gamma", 0.0), ("mistake", 1.5), ("equal", -1.0), ("horizon", 0)]
+)
+def test_bad_teacher_settings_are_named(field, value) -> None:
+    with pytest.raises(ValueError, match=f"{field}={value}"):
+        TeacherConfig(**{field: value})
+
+
+def test_recorded_preferences_come_back(store, make_segment) -> None:
+    first, second, other = (make_segment([float(i)], i) for i in range(3))
+    given = OracleTeacher().prefer(first, second)
+    store.add(given)
+    recorded = RecordedSource(store)
+    assert recorded.prefer(first, second) == given
+    assert recorded.prefer(second, first) == given
+    assert recorded.prefer(first, other) is None
+    assert isinstance(given, Preference)
