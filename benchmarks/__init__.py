@@ -1,0 +1,1 @@
+"""Scripts that measure: speed, start-up, learning, feedback. Run each one alone."""

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Worlds
 
 _NOWHERE = 1.0e6  # where the box of an absent car waits [m]
 
 
 @fast_function
-def boxes_overlap(  # type: ignore[no-untyped-def]
-    x0, y0, cos0, sin0, half_length0, half_width0, x1, y1, cos1, sin1, half_length1, half_width1
-):
+def boxes_overlap(
+    x0: float,
+    y0: float,
+    cos0: float,
+    sin0: float,
+    half_length0: float,
+    half_width0: float,
+    x1: float,
+    y1: float,
+    cos1: float,
+    sin1: float,
+    half_length1: float,
+    half_width1: float,
+) -> bool:
     """Say whether two oriented rectangles overlap: the separating-axis test on their four axes.
 
     Args:
@@ -43,7 +60,11 @@ def boxes_overlap(  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def place_on_road(reference, station, offset):  # type: ignore[no-untyped-def]
+def place_on_road(
+    reference: FloatArray,
+    station: float,
+    offset: float,
+) -> tuple[float, float, float, float]:
     """Return x, y, cosine and sine of the heading at a station and lateral offset."""
     last = len(reference) - 1
     index = min(max(int(station), 0), last - 1)
@@ -57,7 +78,11 @@ def place_on_road(reference, station, offset):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def place_cars(world, worlds, maps):  # type: ignore[no-untyped-def]
+def place_cars(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Write the boxes of the cars of one world."""
     cars = worlds.cars[world]
     boxes = worlds.boxes[world]
@@ -92,7 +117,11 @@ def place_cars(world, worlds, maps):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def place_obstacles(world, worlds, maps):  # type: ignore[no-untyped-def]
+def place_obstacles(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Write the boxes of the obstacles of one world, after those of the cars; they never move."""
     obstacles = worlds.obstacles[world]
     slot = worlds.slot[world]
@@ -114,7 +143,10 @@ def place_obstacles(world, worlds, maps):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def ego_collides(world, worlds):  # type: ignore[no-untyped-def]
+def ego_collides(
+    world: int,
+    worlds: Worlds,
+) -> bool:
     """Say whether the ego of one world touches a box."""
     ego = worlds.ego[world]
     boxes = worlds.boxes[world]

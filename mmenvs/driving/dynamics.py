@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import BoolArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads.raster import code_at, road_coordinates
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Params, Worlds
 
 _WRAP = 2.0 * math.pi
 
 
 @fast_function
-def bicycle_step(x, y, heading, speed, steering, dt):  # type: ignore[no-untyped-def]
+def bicycle_step(
+    x: float,
+    y: float,
+    heading: float,
+    speed: float,
+    steering: float,
+    dt: float,
+) -> tuple[float, float, float, float]:
     """Move a kinematic bicycle, its reference point midway between the axles, by one step.
 
     ``beta = atan(tan(steering) / 2)``; the point moves along ``heading + beta`` and the heading turns by
@@ -41,7 +54,13 @@ def bicycle_step(x, y, heading, speed, steering, dt):  # type: ignore[no-untyped
 
 
 @fast_function
-def drive_ego(world, action_0, action_1, params, worlds):  # type: ignore[no-untyped-def]
+def drive_ego(
+    world: int,
+    action_0: float,
+    action_1: float,
+    params: Params,
+    worlds: Worlds,
+) -> None:
     """Apply a steering and pedal command to the ego of one world.
 
     Args:
@@ -80,7 +99,12 @@ def drive_ego(world, action_0, action_1, params, worlds):  # type: ignore[no-unt
 
 
 @fast_function
-def localise_ego(world, params, worlds, maps):  # type: ignore[no-untyped-def]
+def localise_ego(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Update station, offset and heading error of the ego, and the progress since the last call [m]."""
     ego = worlds.ego[world]
     slot = worlds.slot[world]
@@ -97,7 +121,12 @@ def localise_ego(world, params, worlds, maps):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def wheels_off_road(world, worlds, maps, drivable):  # type: ignore[no-untyped-def]
+def wheels_off_road(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+    drivable: BoolArray,
+) -> int:
     """Count the wheels of the ego that do not stand on a drivable cell of the raster."""
     ego = worlds.ego[world]
     slot = worlds.slot[world]

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import entry_point, fast_function, kernel
 from mmenvs.driving import state as st
 from mmenvs.driving.traffic import LATERAL_SPEED
 
 if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.simulator import DrivingSimulator
+    from mmenvs.driving.state import Params, Worlds
 
 HORIZON = 5.0  # [s]
 SPACING = 0.875  # between the offsets that are tried [m]
@@ -33,7 +36,13 @@ _ONCOMING = 12.0  # what a visit to the oncoming lanes must win [m]
 
 
 @fast_function
-def steering_towards(offset, tilt, speed, curvature, target):  # type: ignore[no-untyped-def]
+def steering_towards(
+    offset: float,
+    tilt: float,
+    speed: float,
+    curvature: float,
+    target: float,
+) -> float:
     """Return the front-wheel angle that leads to a lateral offset [rad].
 
     A cascade: the offset error asks for an angle to the road, the angle error for a yaw rate, and the
@@ -53,13 +62,25 @@ def steering_towards(offset, tilt, speed, curvature, target):  # type: ignore[no
 
 
 @fast_function
-def _nearest_step(steering, dt, speed):  # type: ignore[no-untyped-def]
+def _nearest_step(
+    steering: float,
+    dt: float,
+    speed: float,
+) -> float:
     """Return the step of the three-way task closest to a steering angle."""
     return min(max(round(steering / st.STEER_TASK_ANGLE), -1), 1)
 
 
 @fast_function
-def _imagine(world, target, delay, speed_target, params, worlds, maps):  # type: ignore[no-untyped-def]
+def _imagine(
+    world: int,
+    target: float,
+    delay: float,
+    speed_target: float,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> tuple[float, float, float]:
     """Roll out one manoeuvre and return its score, its first steering angle and first acceleration.
 
     Until ``delay`` [s] has passed the car keeps its offset: the gap beside it may still have to open.
@@ -85,7 +106,9 @@ def _imagine(world, target, delay, speed_target, params, worlds, maps):  # type:
         if params.steer_task:
             steering = _nearest_step(steering, dt, speed) * st.STEER_TASK_ANGLE
         else:
-            acceleration = min(max((speed_target - speed) / 0.8, -0.9 * st.MAX_BRAKE), 0.9 * st.MAX_ACCELERATION)
+            acceleration = min(
+                max((speed_target - speed) / 0.8, -0.9 * st.MAX_BRAKE), 0.9 * st.MAX_ACCELERATION
+            )
             grip = math.atan(st.MAX_LATERAL * st.WHEELBASE / max(speed * speed, 1.0))
             steering = min(max(steering, -grip), grip)
         if step == 0:
@@ -103,7 +126,11 @@ def _imagine(world, target, delay, speed_target, params, worlds, maps):  # type:
         if room < 0.0:
             score += 8.0 * room * dt
             if room < -MARGIN_EDGE:
-                return score - _CRASH * (1.0 + HORIZON - time) + station - begin, first_steering, first_acceleration
+                return (
+                    score - _CRASH * (1.0 + HORIZON - time) + station - begin,
+                    first_steering,
+                    first_acceleration,
+                )
         blocked = tight = False
         for car in range(cars.shape[1]):
             if cars[st.C_ACTIVE, car] < 0.5:
@@ -120,7 +147,9 @@ def _imagine(world, target, delay, speed_target, params, worlds, maps):  # type:
                 if gap < 0.25 and aside < half_width + 0.5 * cars[st.C_WIDTH, car] + 0.1:
                     blocked = True
         for k in range(worlds.obstacle_count[world]):
-            gap = abs(obstacles[st.O_STATION, k] - station) - 0.5 * (st.EGO_LENGTH + obstacles[st.O_LENGTH, k])
+            gap = abs(obstacles[st.O_STATION, k] - station) - 0.5 * (
+                st.EGO_LENGTH + obstacles[st.O_LENGTH, k]
+            )
             if gap > MARGIN_AHEAD:
                 continue
             aside = abs(obstacles[st.O_OFFSET, k] - offset)
@@ -131,12 +160,23 @@ def _imagine(world, target, delay, speed_target, params, worlds, maps):  # type:
         if tight:
             score -= _TIGHT * dt
         if blocked:
-            return score - _CRASH * (1.0 + HORIZON - time) + station - begin, first_steering, first_acceleration
+            return (
+                score - _CRASH * (1.0 + HORIZON - time) + station - begin,
+                first_steering,
+                first_acceleration,
+            )
     return score + station - begin, first_steering, first_acceleration
 
 
 @kernel
-def plan(begin, end, params, worlds, maps, out):  # type: ignore[no-untyped-def]
+def plan(
+    begin: int,
+    end: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+    out: FloatArray,
+) -> None:
     """Write steering angle [rad] and acceleration [m/s²] of the best manoeuvre of each world."""
     for world in range(begin, end):
         slot = worlds.slot[world]
@@ -152,7 +192,9 @@ def plan(begin, end, params, worlds, maps, out):  # type: ignore[no-untyped-def]
         speeds = 1 if params.steer_task else _SPEEDS
         for k in range(count):
             target = rightmost + k * SPACING
-            off_centre = abs((target - rightmost) / params.lane_width - round((target - rightmost) / params.lane_width))
+            off_centre = abs(
+                (target - rightmost) / params.lane_width - round((target - rightmost) / params.lane_width)
+            )
             for choice in range(speeds * _DELAYS):
                 delay = 0.9 * (choice // speeds)
                 if delay > 0.0 and abs(target - offset) < SPACING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmenvs.core.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from mmenvs.core.kernels import fast_function, kernel
 from mmenvs.core.random import integer_below, uniform_between
 from mmenvs.driving import state as st
@@ -19,6 +20,11 @@ from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
 from mmenvs.driving.traffic import place_traffic, step_traffic
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.sensors.camera import View
+    from mmenvs.driving.state import Params, Worlds
 
 
 class Outputs(NamedTuple):
@@ -64,7 +70,10 @@ class Instruments(NamedTuple):
 
 
 @fast_function
-def _place_ego_box(world, worlds):  # type: ignore[no-untyped-def]
+def _place_ego_box(
+    world: int,
+    worlds: Worlds,
+) -> None:
     ego = worlds.ego[world]
     box = worlds.ego_box[world]
     box[st.B_X], box[st.B_Y] = ego[st.X], ego[st.Y]
@@ -75,7 +84,14 @@ def _place_ego_box(world, worlds):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reset_worlds(begin, end, which, params, worlds, maps):  # type: ignore[no-untyped-def]
+def reset_worlds(
+    begin: int,
+    end: int,
+    which: IntArray,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Start an episode in the worlds ``which[begin:end]``, whose slot and streams are set."""
     for position in range(begin, end):
         world = which[position]
@@ -101,9 +117,19 @@ def reset_worlds(begin, end, which, params, worlds, maps):  # type: ignore[no-un
 
 
 @kernel
-def step_worlds(  # type: ignore[no-untyped-def]
-    begin, end, which, actions, params, drivable, worlds, maps, rewards, terminated, terms
-):
+def step_worlds(
+    begin: int,
+    end: int,
+    which: IntArray,
+    actions: FloatArray,
+    params: Params,
+    drivable: BoolArray,
+    worlds: Worlds,
+    maps: Maps,
+    rewards: FloatArray,
+    terminated: BoolArray,
+    terms: FloatArray,
+) -> None:
     """Advance the worlds ``which[begin:end]`` by one step."""
     for position in range(begin, end):
         world = which[position]
@@ -126,7 +152,17 @@ def step_worlds(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def observe_worlds(begin, end, which, params, instruments, view, worlds, maps, out):  # type: ignore[no-untyped-def]
+def observe_worlds(
+    begin: int,
+    end: int,
+    which: IntArray,
+    params: Params,
+    instruments: Instruments,
+    view: View,
+    worlds: Worlds,
+    maps: Maps,
+    out: Outputs,
+) -> None:
     """Write the observations of the worlds ``which[begin:end]``."""
     zbuffer = np.empty((view.height, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)
@@ -166,7 +202,16 @@ def observe_worlds(begin, end, which, params, instruments, view, worlds, maps, o
 
 
 @kernel
-def photograph_world(begin, end, view, worlds, maps, rgb, semantic, depth):  # type: ignore[no-untyped-def]
+def photograph_world(
+    begin: int,
+    end: int,
+    view: View,
+    worlds: Worlds,
+    maps: Maps,
+    rgb: ByteArray,
+    semantic: ByteArray,
+    depth: FloatArray,
+) -> None:
     """Take a picture of the worlds ``begin`` to ``end``, each into the same ``rgb``, for rendering."""
     zbuffer = np.empty((view.height, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)

@@ -100,7 +100,11 @@ class Painter:
                 size = cv2.getTextSize(label, _FONT, 1.1 * unit, 2)[0]
                 place = ((width - size[0]) // 2, int(0.24 * height))
                 _glass(
-                    picture, place[0] - int(16 * unit), place[1] - int(34 * unit), size[0] + int(32 * unit), int(50 * unit)
+                    picture,
+                    place[0] - int(16 * unit),
+                    place[1] - int(34 * unit),
+                    size[0] + int(32 * unit),
+                    int(50 * unit),
                 )
                 _text(picture, label, place, 1.1 * unit, tint, 2)
                 break
@@ -169,7 +173,11 @@ def lidar_plot(scan: NDArray[np.float32], side: int) -> Picture:
             cv2.circle(picture, (x, y), max(side // 60, 1), heat, -1, cv2.LINE_AA)
     half = max(side // 60, 2)
     cv2.rectangle(
-        picture, (middle[0] - half, middle[1] - 2 * half), (middle[0] + half, middle[1] + 2 * half), _ACCENT, -1
+        picture,
+        (middle[0] - half, middle[1] - 2 * half),
+        (middle[0] + half, middle[1] + 2 * half),
+        _ACCENT,
+        -1,
     )
     return picture
 
@@ -181,7 +189,12 @@ def _glass(picture: Picture, x: int, y: int, width: int, height: int) -> None:
 
 
 def _text(
-    picture: Picture, text: str, place: tuple[int, int], size: float, colour: tuple[int, int, int], weight: int = 1
+    picture: Picture,
+    text: str,
+    place: tuple[int, int],
+    size: float,
+    colour: tuple[int, int, int],
+    weight: int = 1,
 ) -> None:
     cv2.putText(picture, text, place, _FONT, size, colour, weight, cv2.LINE_AA)
 
@@ -207,7 +220,12 @@ def _meter(picture: Picture, place: tuple[int, int], pedal: float, unit: float) 
 
 
 def _progress(
-    picture: Picture, simulator: DrivingSimulator, world: int, place: tuple[int, int], length: int, unit: float
+    picture: Picture,
+    simulator: DrivingSimulator,
+    world: int,
+    place: tuple[int, int],
+    length: int,
+    unit: float,
 ) -> None:
     """Draw how far along the route the car is."""
     params = simulator.params

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
+
+if TYPE_CHECKING:
+    from mmenvs.driving.state import Params, Worlds
 
 #: Names of the reward terms, in the order of the array's columns.
 TERMS = ("progress", "speeding", "wrong_side", "comfort", "infraction", "success", "safe_step")
@@ -19,7 +25,12 @@ MOVING_SHARE = 0.5  # of the pace that counts as moving along the road
 
 
 @fast_function
-def reward_terms(world, params, worlds, terms):  # type: ignore[no-untyped-def]
+def reward_terms(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    terms: FloatArray,
+) -> float:
     """Write the reward terms of one world and return their sum.
 
     Progress is signed: reversing costs what advancing earned, standing still earns nothing, so no cycle

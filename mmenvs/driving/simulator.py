@@ -149,9 +149,7 @@ class DrivingSimulator(Simulator):
         for sensor in config.sensors:
             leaves[sensor] = {
                 "camera": lambda: spaces.Image(height, width, 3),
-                "depth": lambda: spaces.Image(
-                    height, width, 1, high=1.0, dtype=np.float32, unit="range"
-                ),
+                "depth": lambda: spaces.Image(height, width, 1, high=1.0, dtype=np.float32, unit="range"),
                 "semantic": lambda: spaces.Image(
                     height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
                 ),
@@ -162,7 +160,8 @@ class DrivingSimulator(Simulator):
             }[sensor]()
         self.observation_space = gym_spaces.Dict(leaves)
         self.observations = {
-            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype) for key, space in leaves.items()
+            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)
+            for key, space in leaves.items()
         }
         if config.action == "continuous":
             self.action_space = gym_spaces.Box(-1.0, 1.0, (2,), np.float32)

@@ -40,7 +40,9 @@ O_STATION, O_OFFSET, O_LENGTH, O_WIDTH, O_HEIGHT, O_KIND, O_HUE = range(7)
 OBSTACLE_ROWS = 7
 
 # Columns of ``Worlds.boxes``: what sensors and collisions see.
-(B_X, B_Y, B_COS, B_SIN, B_HALF_LENGTH, B_HALF_WIDTH, B_HEIGHT, B_KIND, B_HUE, B_VX, B_VY, B_RADIUS) = range(12)
+(B_X, B_Y, B_COS, B_SIN, B_HALF_LENGTH, B_HALF_WIDTH, B_HEIGHT, B_KIND, B_HUE, B_VX, B_VY, B_RADIUS) = range(
+    12
+)
 BOX_COLUMNS = 12
 
 # Kinds of boxes.

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray, IntArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Params, Worlds
 
 A_MAX = 1.8  # maximum acceleration [m/s^2]
 B_COMFORT = 2.5  # comfortable deceleration [m/s^2]
@@ -24,7 +30,13 @@ _IDM_ROOT = 2.0 * math.sqrt(A_MAX * B_COMFORT)
 
 
 @fast_function
-def idm(speed, desired, gap, closing, headway):  # type: ignore[no-untyped-def]
+def idm(
+    speed: float,
+    desired: float,
+    gap: float,
+    closing: float,
+    headway: float,
+) -> float:
     """Return the acceleration of the Intelligent Driver Model [m/s^2].
 
     ``a [1 - (v / v0)^4 - (s* / s)^2]`` with ``s* = s0 + max(0, v T + v dv / (2 sqrt(a b)))`` (Treiber,
@@ -45,7 +57,11 @@ def idm(speed, desired, gap, closing, headway):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _sort_cars(cars, order, rank):  # type: ignore[no-untyped-def]
+def _sort_cars(
+    cars: FloatArray,
+    order: IntArray,
+    rank: IntArray,
+) -> None:
     """Bring ``order`` and ``rank`` up to date; cheap, because it is nearly sorted from the last step."""
     for first in range(1, len(order)):
         car = order[first]
@@ -60,7 +76,16 @@ def _sort_cars(cars, order, rank):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def leader(car, offset, ego, cars, order, rank, obstacles, obstacle_count):  # type: ignore[no-untyped-def]
+def leader(
+    car: int,
+    offset: float,
+    ego: FloatArray,
+    cars: FloatArray,
+    order: IntArray,
+    rank: IntArray,
+    obstacles: FloatArray,
+    obstacle_count: int,
+) -> tuple[float, float]:
     """Find who is ahead of a car if it drove at a lateral offset.
 
     Args:
@@ -119,7 +144,14 @@ def leader(car, offset, ego, cars, order, rank, obstacles, obstacle_count):  # t
 
 
 @fast_function
-def _follower(car, offset, ego, cars, order, rank):  # type: ignore[no-untyped-def]
+def _follower(
+    car: int,
+    offset: float,
+    ego: FloatArray,
+    cars: FloatArray,
+    order: IntArray,
+    rank: IntArray,
+) -> tuple[float, float, float, float]:
     """Find who would follow a car at a lateral offset: gap [m], speed, desired speed, headway."""
     station = cars[st.C_STATION, car]
     forward = cars[st.C_DIRECTION, car] > 0.0
@@ -155,7 +187,13 @@ def _follower(car, offset, ego, cars, order, rank):  # type: ignore[no-untyped-d
 
 
 @fast_function
-def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-untyped-def]
+def _consider_lane_change(
+    world: int,
+    car: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Change to a neighbouring lane if MOBIL finds it safe and worth it.
 
     Incentive: own gain minus politeness times the new follower's loss exceeds a threshold, and the new
@@ -196,7 +234,13 @@ def _consider_lane_change(world, car, params, worlds, maps):  # type: ignore[no-
 
 
 @fast_function
-def _enter_road(world, car, params, worlds, maps):  # type: ignore[no-untyped-def]
+def _enter_road(
+    world: int,
+    car: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Bring a car that has left the road back at its lane's beginning, once there is room."""
     cars = worlds.cars[world]
     slot = worlds.slot[world]
@@ -218,7 +262,12 @@ def _enter_road(world, car, params, worlds, maps):  # type: ignore[no-untyped-de
 
 
 @fast_function
-def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
+def step_traffic(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Advance all other cars of one world by one step."""
     cars = worlds.cars[world]
     ego = worlds.ego[world]
@@ -244,9 +293,7 @@ def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
         desired = cars[st.C_DESIRED, car]
         if desired * desired * bend > LATERAL_COMFORT:
             desired = math.sqrt(LATERAL_COMFORT / bend)
-        gap, ahead_speed = leader(
-            car, cars[st.C_OFFSET, car], ego, cars, order, rank, obstacles, count
-        )
+        gap, ahead_speed = leader(car, cars[st.C_OFFSET, car], ego, cars, order, rank, obstacles, count)
         acceleration = idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
         target = maps.lane_offset[slot, int(cars[st.C_LANE, car])]
         if abs(target - cars[st.C_OFFSET, car]) > 0.3:
@@ -275,7 +322,12 @@ def step_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _draw_car(world, car, params, worlds):  # type: ignore[no-untyped-def]
+def _draw_car(
+    world: int,
+    car: int,
+    params: Params,
+    worlds: Worlds,
+) -> None:
     """Draw the size, colour and temper of a car."""
     cars = worlds.cars[world]
     stream = worlds.random
@@ -294,7 +346,12 @@ def _draw_car(world, car, params, worlds):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _place_obstacles(world, params, worlds, maps):  # type: ignore[no-untyped-def]
+def _place_obstacles(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Block one or two lanes of travel at intervals; at least one lane stays open."""
     obstacles = worlds.obstacles[world]
     slot = worlds.slot[world]
@@ -342,7 +399,13 @@ def _place_obstacles(world, params, worlds, maps):  # type: ignore[no-untyped-de
 
 
 @fast_function
-def _fits(world, car, station, offset, worlds):  # type: ignore[no-untyped-def]
+def _fits(
+    world: int,
+    car: int,
+    station: float,
+    offset: float,
+    worlds: Worlds,
+) -> bool:
     """Say whether a car may start at a place without crowding anyone."""
     cars = worlds.cars[world]
     obstacles = worlds.obstacles[world]
@@ -361,7 +424,12 @@ def _fits(world, car, station, offset, worlds):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def place_traffic(world, params, worlds, maps):  # type: ignore[no-untyped-def]
+def place_traffic(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
     """Start obstacles and traffic of one world; the ego must stand already."""
     cars = worlds.cars[world]
     slot = worlds.slot[world]

@@ -1,0 +1,1 @@
+"""Roads: geometry, rasters, and the library that shares them."""

@@ -88,10 +88,7 @@ def _scenery(
         sample = reference[int(np.clip(station, 0, last))]
         x = sample[0] - sample[3] * offset
         y = sample[1] + sample[2] * offset
-        # A bend may fold the outside of one stretch onto another: keep clear of the whole road.
-        lateral = np.hypot(reference[:, 0] - x, reference[:, 1] - y).min()
-        if lateral > max(left, -right) + max(length, width) * 0.75 + 0.2:
-            rows.append((kind, x, y, sample[2], sample[3], length / 2, width / 2, height, rng.random()))
+        rows.append((kind, x, y, sample[2], sample[3], length / 2, width / 2, height, rng.random()))
 
     for station in range(10, last, 25):
         add(network.POST, station, left + 0.9, 0.12, 0.12, 1.0)
@@ -105,15 +102,34 @@ def _scenery(
             draw = rng.random()
             if draw < 0.07:
                 length, width = rng.uniform(8, 14), rng.uniform(7, 10)
-                add(network.HOUSE, station, edge + side * rng.uniform(14, 22), length, width, rng.uniform(4, 8))
+                add(
+                    network.HOUSE,
+                    station,
+                    edge + side * rng.uniform(14, 22),
+                    length,
+                    width,
+                    rng.uniform(4, 8),
+                )
                 station += 16
             elif draw < 0.13:
                 add(network.LAMP, station, edge + side * 1.6, 0.18, 0.18, 6.5)
             elif draw < 0.13 + 0.62 * wood + 0.15:
                 size = rng.uniform(2.6, 5.0)
-                add(network.TREE, station, edge + side * rng.uniform(3.5, 16), size, size, size * rng.uniform(1.4, 2.0))
+                add(
+                    network.TREE,
+                    station,
+                    edge + side * rng.uniform(3.5, 16),
+                    size,
+                    size,
+                    size * rng.uniform(1.4, 2.0),
+                )
             else:
                 size = rng.uniform(0.9, 1.9)
                 add(network.BUSH, station, edge + side * rng.uniform(2.2, 8), size, size, size * 0.8)
             station += rng.uniform(3, 11)
-    return np.array(rows, np.float32).reshape(-1, network.SCENERY_COLUMNS)
+    items = np.array(rows, np.float32).reshape(-1, network.SCENERY_COLUMNS)
+    # A bend may fold the outside of one stretch onto another: keep clear of the whole road.
+    gap = items[:, None, network.S_X : network.S_Y + 1] - reference[None, ::2, :2]
+    distance = np.sqrt((gap**2).sum(axis=2).min(axis=1))
+    size = items[:, network.S_HALF_LENGTH : network.S_HALF_WIDTH + 1].max(axis=1)
+    return items[distance > max(left, -right) + 1.5 * size + 0.2]

@@ -1,0 +1,1 @@
+"""What the car perceives, one file per sensor."""

@@ -9,21 +9,27 @@ raster at the mip level that fits the row.  A tilt of the camera is a shift of t
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmenvs.core.arrays import ByteArray, FloatArray, IntArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
 from mmenvs.driving.sensors.solids import draw_scenery, draw_shadow, draw_vehicle, in_view
 
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Worlds
+
 HAZE_DISTANCE = 260.0  # at which a colour has faded to a third [m]
 HAZE = np.array([196.0, 208.0, 218.0])
 _FRACTION = 16  # bits of the fixed-point fraction
 _ONE = float(1 << _FRACTION)
+_BYTE, _SHIFT_8, _SHIFT_16 = np.uint32(255), np.uint32(8), np.uint32(16)
 _TILE_SHIFT, _CELL_SHIFT = np.uint64(_FRACTION + TILE_BITS), np.uint64(_FRACTION)
 _TILE_MASK, _TILE_BITS = np.uint64(TILE - 1), np.uint64(TILE_BITS)
 
@@ -170,7 +176,11 @@ def _panorama(rows: int, azimuths: int, width: int, focal: float) -> NDArray[np.
 
 
 @fast_function
-def _sky(view, heading, rgb):  # type: ignore[no-untyped-def]
+def _sky(
+    view: View,
+    heading: float,
+    rgb: ByteArray,
+) -> None:
     """Copy the part of the panorama that lies ahead.
 
     For agents each row is one run of bytes, as if the picture were a cylinder: up to half the field of
@@ -188,12 +198,24 @@ def _sky(view, heading, rgb):  # type: ignore[no-untyped-def]
     start = 3 * ((azimuths - 1 - base - view.width // 2) & (azimuths - 1))
     flat = rgb.reshape(view.height, 3 * view.width)
     for row in range(view.horizon):
-        for k in range(3 * view.width):
-            flat[row, k] = view.panorama[row, start + k]
+        # Slices, so that the compiler sees two plain runs of bytes and copies them in wide words.
+        target = flat[row]
+        source = view.panorama[row, start : start + 3 * view.width]
+        for k in range(len(target)):
+            target[k] = source[k]
 
 
 @fast_function
-def _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps):  # type: ignore[no-untyped-def]
+def _ground_row(
+    view: View,
+    row: int,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    slot: int,
+    maps: Maps,
+) -> tuple[float, float, float, float, int]:
     """Return the fixed-point walk along a row: start and step in cells, and the row's level."""
     depth = view.row_depth[row]
     level = view.row_level[row]
@@ -207,7 +229,17 @@ def _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps):  # type: ignore[
 
 
 @fast_function
-def _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row):  # type: ignore[no-untyped-def]
+def _walk_ground(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    slot: int,
+    maps: Maps,
+    codes: ByteArray,
+    row: int,
+) -> None:
     """Write the surface code of each pixel of a row."""
     fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
     begin = maps.level_start[slot, level]
@@ -244,7 +276,10 @@ def _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row):  # type:
 
 
 @fast_function
-def _noise(x, y):  # type: ignore[no-untyped-def]
+def _noise(
+    x: float,
+    y: float,
+) -> float:
     """Smooth lattice noise in [0, 1) for close-up texture."""
     gx, gy = math.floor(x), math.floor(y)
     u, v = x - gx, y - gy
@@ -262,7 +297,17 @@ def _noise(x, y):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb):  # type: ignore[no-untyped-def]
+def _smooth_row(
+    view: View,
+    row: int,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    slot: int,
+    maps: Maps,
+    rgb: ByteArray,
+) -> None:
     """Draw one row of ground for people: interpolated layers, edges sharpened to the pixel."""
     fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
     begin = maps.level_start[slot, level]
@@ -322,7 +367,18 @@ def _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb):  # type: ig
 
 
 @fast_function
-def _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic):  # type: ignore[no-untyped-def]
+def _ground(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    slot: int,
+    maps: Maps,
+    codes: ByteArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw the ground below the horizon."""
     for row in range(view.horizon, view.height):
         if view.smooth:
@@ -330,18 +386,30 @@ def _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic):  # 
             continue
         _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row)
         if len(rgb):
+            target, table = rgb[row], view.ground[row]
             for column in range(view.width):
-                packed = view.ground[row, codes[column]]
-                rgb[row, column, 0] = packed & 255
-                rgb[row, column, 1] = (packed >> 8) & 255
-                rgb[row, column, 2] = packed >> 16
+                packed = table[codes[column]]
+                target[column, 0] = packed & _BYTE
+                target[column, 1] = (packed >> _SHIFT_8) & _BYTE
+                target[column, 2] = packed >> _SHIFT_16
         if len(semantic):
             for column in range(view.width):
                 semantic[row, column, 0] = view.semantics[codes[column]]
 
 
 @fast_function
-def photograph(world, view, worlds, maps, zbuffer, codes, visible, rgb, semantic, depth):  # type: ignore[no-untyped-def]
+def photograph(
+    world: int,
+    view: View,
+    worlds: Worlds,
+    maps: Maps,
+    zbuffer: FloatArray,
+    codes: ByteArray,
+    visible: IntArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+    depth: FloatArray,
+) -> None:
     """Take one picture of one world.
 
     Args:

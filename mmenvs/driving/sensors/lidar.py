@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import normal
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network
 from mmenvs.driving.roads.library import GRID
 
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Worlds
+
 _PARALLEL = 1.0e-9
 _BEAM_MARGIN = 0.006  # more than the error of fast_atan2 [rad]
 
 
 @fast_function
-def fast_atan2(y, x):  # type: ignore[no-untyped-def]
+def fast_atan2(
+    y: float,
+    x: float,
+) -> float:
     """Return an angle within 0.004 rad of ``atan2(y, x)``; enough to choose beams with a margin."""
     ax, ay = abs(x), abs(y)
     ratio = min(ax, ay) / max(max(ax, ay), 1.0e-12)
@@ -28,7 +37,14 @@ def fast_atan2(y, x):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def ray_box(origin_x, origin_y, dir_x, dir_y, half_length, half_width):  # type: ignore[no-untyped-def]
+def ray_box(
+    origin_x: float,
+    origin_y: float,
+    dir_x: float,
+    dir_y: float,
+    half_length: float,
+    half_width: float,
+) -> float:
     """Return the distance at which a ray enters an axis-aligned box around zero; huge if it misses.
 
     The slab method; origin and direction are in the box's frame.
@@ -48,7 +64,17 @@ def ray_box(origin_x, origin_y, dir_x, dir_y, half_length, half_width):  # type:
 
 
 @fast_function
-def _scan_box(x, y, cos, sin, half_length, half_width, reach, directions, out):  # type: ignore[no-untyped-def]
+def _scan_box(
+    x: float,
+    y: float,
+    cos: float,
+    sin: float,
+    half_length: float,
+    half_width: float,
+    reach: float,
+    directions: FloatArray,
+    out: FloatArray,
+) -> None:
     """Shorten the beams that hit one box; its pose is in the lidar's frame."""
     beams = len(out)
     distance = math.sqrt(x * x + y * y)
@@ -76,7 +102,15 @@ def _scan_box(x, y, cos, sin, half_length, half_width, reach, directions, out): 
 
 
 @fast_function
-def scan(world, reach, noise, directions, worlds, maps, out):  # type: ignore[no-untyped-def]
+def scan(
+    world: int,
+    reach: float,
+    noise: float,
+    directions: FloatArray,
+    worlds: Worlds,
+    maps: Maps,
+    out: FloatArray,
+) -> None:
     """Write one lidar scan, as a share of the range; 1 means that the beam returned nothing.
 
     Args:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.collision import place_on_road
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Params, Worlds
 
 #: Names of the ``state`` numbers; each is divided by its scale and saturates at -1 and 1.
 STATE_NAMES = (
@@ -30,12 +36,19 @@ NAVIGATION_SCALE = 50.0
 
 
 @fast_function
-def _clip(value):  # type: ignore[no-untyped-def]
+def _clip(
+    value: float,
+) -> float:
     return min(max(value, -1.0), 1.0)
 
 
 @fast_function
-def measure_state(world, worlds, maps, out):  # type: ignore[no-untyped-def]
+def measure_state(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+    out: FloatArray,
+) -> None:
     """Write the ``state`` of one world; see :data:`STATE_NAMES`.
 
     Args:
@@ -60,7 +73,14 @@ def measure_state(world, worlds, maps, out):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def navigate(world, params, distances, worlds, maps, out):  # type: ignore[no-untyped-def]
+def navigate(
+    world: int,
+    params: Params,
+    distances: FloatArray,
+    worlds: Worlds,
+    maps: Maps,
+    out: FloatArray,
+) -> None:
     """Write the way-points ahead in the ego frame, the speed limit and the share of the route done.
 
     The way-points lie on the middle of the lanes of travel; x is ahead and y is left, divided by 50 m.

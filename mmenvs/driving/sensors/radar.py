@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
+
+if TYPE_CHECKING:
+    from mmenvs.driving.state import Worlds
 
 #: What the four numbers of a target are.
 FEATURES = ("range", "azimuth", "radial_velocity", "valid")
@@ -13,7 +18,13 @@ VELOCITY_SCALE = 40.0  # radial velocity that reads 1 [m/s]
 
 
 @fast_function
-def detect(world, reach, half_angle, worlds, out):  # type: ignore[no-untyped-def]
+def detect(
+    world: int,
+    reach: float,
+    half_angle: float,
+    worlds: Worlds,
+    out: FloatArray,
+) -> None:
     """Write the nearest targets, nearest first; rows without a target are zero.
 
     A target reads ``range / reach``, ``azimuth / pi`` (left positive), ``radial velocity / 40`` (negative

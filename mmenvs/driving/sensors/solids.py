@@ -8,14 +8,22 @@ eye is at ``eye_x, eye_y`` [m] and looks along ``cos, sin``; ``rgb`` has shape (
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network
 from mmenvs.driving.roads.library import GRID
 from mmenvs.driving.roads.surface import BUILDING, OBSTACLE, POLE, VEGETATION, VEHICLE
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.sensors.camera import View
+
+Colour = tuple[float, float, float]
 
 NEAR = 0.25  # nothing closer to the eye is drawn [m]
 SUN_X, SUN_Y = 0.5547, 0.8321  # where the light comes from, seen from above
@@ -24,7 +32,19 @@ _FLAT = 1.0e9
 
 
 @fast_function
-def _span(row_0, row_1, column, depth, red, green, blue, label, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _span(
+    row_0: float,
+    row_1: float,
+    column: int,
+    depth: float,
+    red: float,
+    green: float,
+    blue: float,
+    label: int,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Fill part of a column between two (fractional) rows where nothing nearer is drawn."""
     first = max(int(math.ceil(row_0 - 0.5)), 0)
     last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
@@ -40,7 +60,20 @@ def _span(row_0, row_1, column, depth, red, green, blue, label, zbuffer, rgb, se
 
 
 @fast_function
-def _lid(view, row_0, row_1, column, high, red, green, blue, label, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _lid(
+    view: View,
+    row_0: float,
+    row_1: float,
+    column: int,
+    high: float,
+    red: float,
+    green: float,
+    blue: float,
+    label: int,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Fill part of a column with a level surface at a height below the eye."""
     first = max(int(math.ceil(row_0 - 0.5)), 0)
     last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
@@ -58,14 +91,22 @@ def _lid(view, row_0, row_1, column, high, red, green, blue, label, zbuffer, rgb
 
 
 @fast_function
-def _clarity(depth):  # type: ignore[no-untyped-def]
+def _clarity(
+    depth: float,
+) -> float:
     """Return the share of an object's own colour that reaches the eye: ``exp(-depth / 260 m)``, roughly."""
     near = max(depth, 0.0)
     return 1.0 / (1.0 + near * _HAZE + 0.5 * near * near * _HAZE * _HAZE)
 
 
 @fast_function
-def _hazed(red, green, blue, shade, keep):  # type: ignore[no-untyped-def]
+def _hazed(
+    red: float,
+    green: float,
+    blue: float,
+    shade: float,
+    keep: float,
+) -> Colour:
     """Return a lit colour after the air has taken its share; ``keep`` is :func:`_clarity`."""
     lit = shade * keep
     rest = 1.0 - keep
@@ -77,7 +118,9 @@ def _hazed(red, green, blue, shade, keep):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def paint_of(hue):  # type: ignore[no-untyped-def]
+def paint_of(
+    hue: float,
+) -> Colour:
     """Return a car's colour for a number in [0, 1): half are greys, as on real roads."""
     if hue < 0.16:
         return 228.0, 230.0, 232.0
@@ -97,7 +140,15 @@ def paint_of(hue):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _columns(view, depth, across, cos, sin, half_length, half_width):  # type: ignore[no-untyped-def]
+def _columns(
+    view: View,
+    depth: float,
+    across: float,
+    cos: float,
+    sin: float,
+    half_length: float,
+    half_width: float,
+) -> tuple[int, int]:
     """Return the range of columns that a box may cover; its pose is in the camera's frame.
 
     ``across`` and the box's axes are measured to the right, as columns are.
@@ -125,7 +176,15 @@ def _columns(view, depth, across, cos, sin, half_length, half_width):  # type: i
 
 
 @fast_function
-def _enter(slope, origin_a, origin_b, ahead_a, ahead_b, half_length, half_width):  # type: ignore[no-untyped-def]
+def _enter(
+    slope: float,
+    origin_a: float,
+    origin_b: float,
+    ahead_a: float,
+    ahead_b: float,
+    half_length: float,
+    half_width: float,
+) -> tuple[float, float, int, float, float]:
     """Intersect one column's ray with a box.
 
     Returns:
@@ -150,7 +209,13 @@ def _enter(slope, origin_a, origin_b, ahead_a, ahead_b, half_length, half_width)
 
 
 @fast_function
-def _face_shade(face, dir_a, dir_b, cos, sin):  # type: ignore[no-untyped-def]
+def _face_shade(
+    face: int,
+    dir_a: float,
+    dir_b: float,
+    cos: float,
+    sin: float,
+) -> float:
     """Return the brightness of the face that a ray enters; ``cos, sin`` is the box's heading."""
     if face == 0:
         side = -1.0 if dir_a > 0.0 else 1.0
@@ -162,7 +227,14 @@ def _face_shade(face, dir_a, dir_b, cos, sin):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def in_view(view, eye_x, eye_y, cos, sin, box):  # type: ignore[no-untyped-def]
+def in_view(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    box: FloatArray,
+) -> bool:
     """Say whether any of a box may show in the picture."""
     dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
     depth = dx * cos + dy * sin
@@ -175,7 +247,15 @@ def in_view(view, eye_x, eye_y, cos, sin, box):  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb):  # type: ignore[no-untyped-def]
+def draw_shadow(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    box: FloatArray,
+    rgb: ByteArray,
+) -> None:
     """Darken the ground under a car or an obstacle."""
     dx, dy = box[st.B_X] + 0.1 - eye_x, box[st.B_Y] + 0.1 - eye_y
     depth = dx * cos + dy * sin
@@ -202,14 +282,33 @@ def draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb):  # type: ignore[no-unty
         top = max(int(math.ceil(view.horizon + drop / leave - 0.5)), view.horizon)
         for row in range(top, bottom):
             for channel in range(3):
-                rgb[row, column, channel] = (np.uint32(rgb[row, column, channel]) * np.uint32(115)) >> np.uint32(8)
+                rgb[row, column, channel] = (
+                    np.uint32(rgb[row, column, channel]) * np.uint32(115)
+                ) >> np.uint32(8)
 
 
 @fast_function
-def _prism(  # type: ignore[no-untyped-def]
-    view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-    half_length, half_width, low, high, style, red, green, blue, label, zbuffer, rgb, semantic,
-):  # fmt: skip
+def _prism(
+    view: View,
+    depth: float,
+    across: float,
+    box_cos: float,
+    box_sin: float,
+    heading_cos: float,
+    heading_sin: float,
+    half_length: float,
+    half_width: float,
+    low: float,
+    high: float,
+    style: int,
+    red: float,
+    green: float,
+    blue: float,
+    label: int,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw one upright box between two heights, decorated by its style.
 
     Styles: 0 plain, 1 car body, 2 cabin, 3 van, 4 barrier, 5 house wall, 6 post.
@@ -243,17 +342,34 @@ def _prism(  # type: ignore[no-untyped-def]
                     base - 0.86 * high * scale, base - 0.66 * high * scale, column, enter, dark, zbuffer, rgb
                 )
         else:
-            u = (origin_b + enter * dir_b) / half_width if face == 0 else (origin_a + enter * dir_a) / half_length
+            u = (
+                (origin_b + enter * dir_b) / half_width
+                if face == 0
+                else (origin_a + enter * dir_a) / half_length
+            )
             _span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
             front = face == 0 and dir_a < 0.0
             if style == 1 or style == 3:
-                _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, enter, keep, zbuffer, rgb)
+                _decorate_car(
+                    style,
+                    face,
+                    front,
+                    u,
+                    half_length,
+                    base,
+                    scale,
+                    high,
+                    low,
+                    column,
+                    enter,
+                    keep,
+                    zbuffer,
+                    rgb,
+                )
             elif style == 2:
                 if abs(u) < 0.9:
                     glass = _hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, keep)
-                    _repaint(
-                        top + 0.07 * scale, bottom - 0.04 * scale, column, enter, glass, zbuffer, rgb
-                    )
+                    _repaint(top + 0.07 * scale, bottom - 0.04 * scale, column, enter, glass, zbuffer, rgb)
             elif style == 4:
                 stripe = int(math.floor((u + 1.0) * 3.0)) & 1
                 paint = _hazed(226.0, 226.0, 222.0, shade + 0.15, keep)
@@ -268,7 +384,13 @@ def _prism(  # type: ignore[no-untyped-def]
                     storey = 1.0
                     while storey + 1.2 < high:
                         _repaint(
-                            base - (storey + 1.2) * scale, base - storey * scale, column, enter, glass, zbuffer, rgb
+                            base - (storey + 1.2) * scale,
+                            base - storey * scale,
+                            column,
+                            enter,
+                            glass,
+                            zbuffer,
+                            rgb,
                         )
                         storey += 2.7
         if view.mount_height > high:  # the eye looks down on the lid
@@ -278,7 +400,15 @@ def _prism(  # type: ignore[no-untyped-def]
 
 
 @fast_function
-def _repaint(row_0, row_1, column, depth, colour, zbuffer, rgb):  # type: ignore[no-untyped-def]
+def _repaint(
+    row_0: float,
+    row_1: float,
+    column: int,
+    depth: float,
+    colour: Colour,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+) -> None:
     """Change the colour of pixels that this very surface has just covered."""
     first = max(int(math.ceil(row_0 - 0.5)), 0)
     last = min(int(math.ceil(row_1 - 0.5)), len(rgb))
@@ -290,7 +420,22 @@ def _repaint(row_0, row_1, column, depth, colour, zbuffer, rgb):  # type: ignore
 
 
 @fast_function
-def _decorate_car(style, face, front, u, half_length, base, scale, high, low, column, depth, keep, zbuffer, rgb):  # type: ignore[no-untyped-def]
+def _decorate_car(
+    style: int,
+    face: int,
+    front: bool,
+    u: float,
+    half_length: float,
+    base: float,
+    scale: float,
+    high: float,
+    low: float,
+    column: int,
+    depth: float,
+    keep: float,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+) -> None:
     """Add wheels, lights, plates and, for vans, windows to one column of a body."""
     if face == 0:
         away = abs(u)
@@ -327,7 +472,13 @@ def _decorate_car(style, face, front, u, half_length, base, scale, high, low, co
                 rim = math.sqrt(0.04 - off * off)
                 metal = _hazed(150.0, 152.0, 156.0, 1.0, keep)
                 _repaint(
-                    base - (0.33 + rim) * scale, base - (0.33 - rim) * scale, column, depth, metal, zbuffer, rgb
+                    base - (0.33 + rim) * scale,
+                    base - (0.33 - rim) * scale,
+                    column,
+                    depth,
+                    metal,
+                    zbuffer,
+                    rgb,
                 )
             return
     sill = _hazed(46.0, 46.0, 50.0, 1.0, keep)
@@ -335,7 +486,17 @@ def _decorate_car(style, face, front, u, half_length, base, scale, high, low, co
 
 
 @fast_function
-def draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def draw_vehicle(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    box: FloatArray,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw one box of the world: a car, a van, a parked car, a barrier or a cone."""
     dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
     depth = dx * cos + dy * sin
@@ -375,7 +536,16 @@ def draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic):  # 
 
 
 @fast_function
-def _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _cone(
+    view: View,
+    depth: float,
+    across: float,
+    half_width: float,
+    high: float,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw a traffic cone: an orange triangle with a white band on a flat foot."""
     if depth < NEAR:
         return
@@ -394,20 +564,58 @@ def _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic):  # typ
         top = high * min(1.0, 1.16 - 1.25 * abs(u))
         if top > 0.0:
             _span(
-                base - top * scale, base, column, depth, body[0], body[1], body[2], OBSTACLE, zbuffer, rgb, semantic
+                base - top * scale,
+                base,
+                column,
+                depth,
+                body[0],
+                body[1],
+                body[2],
+                OBSTACLE,
+                zbuffer,
+                rgb,
+                semantic,
             )
             if top > 0.42 * high:
                 band = _hazed(244.0, 244.0, 240.0, shade, keep)
                 _repaint(
-                    base - min(top, 0.68 * high) * scale, base - 0.42 * high * scale, column, depth, band, zbuffer, rgb
+                    base - min(top, 0.68 * high) * scale,
+                    base - 0.42 * high * scale,
+                    column,
+                    depth,
+                    band,
+                    zbuffer,
+                    rgb,
                 )
         _span(
-            base - 0.07 * scale, base, column, depth, foot[0], foot[1], foot[2], OBSTACLE, zbuffer, rgb, semantic
+            base - 0.07 * scale,
+            base,
+            column,
+            depth,
+            foot[0],
+            foot[1],
+            foot[2],
+            OBSTACLE,
+            zbuffer,
+            rgb,
+            semantic,
         )
 
 
 @fast_function
-def _blob(view, depth, centre, radius, middle, half_height, hue, shade, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _blob(
+    view: View,
+    depth: float,
+    centre: float,
+    radius: float,
+    middle: float,
+    half_height: float,
+    hue: float,
+    shade: float,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw a leafy ellipse, lighter towards the light; rows and columns are in pixels."""
     first = max(int(math.ceil(centre - radius - 0.5)), 0)
     last = min(int(math.ceil(centre + radius - 0.5)), view.width)
@@ -432,13 +640,37 @@ def _blob(view, depth, centre, radius, middle, half_height, hue, shade, zbuffer,
         wobble = 0.08 * half_height * math.sin(u * 11.0 + hue * 17.0) if radius > 6.0 else 0.0
         upper = middle - 0.3 * half + wobble
         lower = middle + 0.4 * half + wobble
-        _span(middle - half, upper, column, depth, bright[0], bright[1], bright[2], VEGETATION, zbuffer, rgb, semantic)
+        _span(
+            middle - half,
+            upper,
+            column,
+            depth,
+            bright[0],
+            bright[1],
+            bright[2],
+            VEGETATION,
+            zbuffer,
+            rgb,
+            semantic,
+        )
         _span(upper, lower, column, depth, plain[0], plain[1], plain[2], VEGETATION, zbuffer, rgb, semantic)
-        _span(lower, middle + half, column, depth, dark[0], dark[1], dark[2], VEGETATION, zbuffer, rgb, semantic)
+        _span(
+            lower, middle + half, column, depth, dark[0], dark[1], dark[2], VEGETATION, zbuffer, rgb, semantic
+        )
 
 
 @fast_function
-def _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _tree(
+    view: View,
+    depth: float,
+    across: float,
+    radius: float,
+    high: float,
+    hue: float,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw a tree: a trunk and a crown of one blob, or of several when it is near."""
     scale = view.focal / depth
     base = view.horizon + view.mount_height * scale
@@ -450,21 +682,77 @@ def _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic):  # ty
     last = min(int(math.ceil(centre + half - 0.5)), view.width)
     for column in range(first, last):
         _span(
-            base - 0.45 * high * scale, base, column, depth, trunk[0], trunk[1], trunk[2], POLE, zbuffer, rgb, semantic
+            base - 0.45 * high * scale,
+            base,
+            column,
+            depth,
+            trunk[0],
+            trunk[1],
+            trunk[2],
+            POLE,
+            zbuffer,
+            rgb,
+            semantic,
         )
     size = radius * scale
     tall = 0.36 * high * scale
     middle = base - 0.64 * high * scale
     if size > 14.0:  # nearer blobs are a hair's breadth nearer, so that they win
-        _blob(view, depth - 0.01, centre - 0.5 * size, 0.58 * size, middle + 0.3 * tall, 0.62 * tall, hue, 0.86, zbuffer, rgb, semantic)
-        _blob(view, depth - 0.02, centre + 0.45 * size, 0.6 * size, middle + 0.2 * tall, 0.66 * tall, hue, 0.9, zbuffer, rgb, semantic)
-        _blob(view, depth - 0.03, centre - 0.1 * size, 0.68 * size, middle - 0.3 * tall, 0.72 * tall, hue, 1.06, zbuffer, rgb, semantic)
+        _blob(
+            view,
+            depth - 0.01,
+            centre - 0.5 * size,
+            0.58 * size,
+            middle + 0.3 * tall,
+            0.62 * tall,
+            hue,
+            0.86,
+            zbuffer,
+            rgb,
+            semantic,
+        )
+        _blob(
+            view,
+            depth - 0.02,
+            centre + 0.45 * size,
+            0.6 * size,
+            middle + 0.2 * tall,
+            0.66 * tall,
+            hue,
+            0.9,
+            zbuffer,
+            rgb,
+            semantic,
+        )
+        _blob(
+            view,
+            depth - 0.03,
+            centre - 0.1 * size,
+            0.68 * size,
+            middle - 0.3 * tall,
+            0.72 * tall,
+            hue,
+            1.06,
+            zbuffer,
+            rgb,
+            semantic,
+        )
     else:
         _blob(view, depth, centre, size, middle, tall, hue, 1.0, zbuffer, rgb, semantic)
 
 
 @fast_function
-def _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def _house(
+    view: View,
+    depth: float,
+    across: float,
+    box_cos: float,
+    box_sin: float,
+    thing: FloatArray,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw a house: walls with windows under a gabled roof whose ridge runs along its length."""
     half_length, half_width = thing[network.S_HALF_LENGTH], thing[network.S_HALF_WIDTH]
     high, hue = thing[network.S_HEIGHT], thing[network.S_HUE]
@@ -502,7 +790,18 @@ def _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)
 
 
 @fast_function
-def draw_scenery(view, eye_x, eye_y, cos, sin, slot, maps, zbuffer, rgb, semantic):  # type: ignore[no-untyped-def]
+def draw_scenery(
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    slot: int,
+    maps: Maps,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
     """Draw the scenery ahead, grid cell by grid cell."""
     columns, rows = maps.grid_size[slot, 0], maps.grid_size[slot, 1]
     left, bottom = maps.origin[slot, 0], maps.origin[slot, 1]

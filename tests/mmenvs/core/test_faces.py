@@ -64,7 +64,9 @@ def batch_trajectory(env_id, seed, world, num_envs, mode, actions, limit=None, *
         done = terminated | truncated
         if mode == "SAME_STEP" and done[world]:
             assert infos["_final_obs"][world]
-            trajectory.append((infos["final_obs"][world], rewards[world], terminated[world], truncated[world]))
+            trajectory.append(
+                (infos["final_obs"][world], rewards[world], terminated[world], truncated[world])
+            )
             trajectory.append((pick(observations), 0.0, False, False))
         else:
             trajectory.append((pick(observations), rewards[world], terminated[world], truncated[world]))

@@ -118,7 +118,11 @@ def test_a_read_only_installation_still_compiles(tmp_path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(closed), "TMPDIR": str(tmp_path)}
     environment.pop("MMENVS_CACHE_DIR", None)
     done = subprocess.run(
-        [sys.executable, "-c", code, str(closed)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, str(closed)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "0"

@@ -92,7 +92,7 @@ UNIT = (1.0, 0.0, 2.0, 1.0)  # heading along x, 4 by 2
         (2.99, 0, 90, True),
         (3.01, 0, 90, False),
         # Two corners pass each other diagonally: bounding circles overlap, the boxes do not.
-        (3.2, 2.4, 45, False),
+        (3.6, 2.6, 45, False),
     ],
 )
 def test_box_overlap_by_hand(x, y, angle, expected):
@@ -100,7 +100,9 @@ def test_box_overlap_by_hand(x, y, angle, expected):
     assert bool(boxes_overlap(0.0, 0.0, *UNIT, float(x), float(y), *other)) is expected
 
 
-box_poses = hs.tuples(hs.floats(-4, 4), hs.floats(-4, 4), hs.floats(0, 6.3), hs.floats(0.3, 3), hs.floats(0.3, 2))
+box_poses = hs.tuples(
+    hs.floats(-4, 4), hs.floats(-4, 4), hs.floats(0, 6.3), hs.floats(0.3, 3), hs.floats(0.3, 2)
+)
 
 
 @given(box_poses, box_poses)
@@ -184,7 +186,7 @@ def test_paint_lies_where_the_markings_say():
         points = ROAD.position(stations, np.full(len(stations), float(offset)))
         kinds = np.array([code(x, y) >> KIND_BITS for x, y in points])
         share = (kinds == (YELLOW if colour else WHITE)).mean()
-        assert share == pytest.approx(0.4, abs=0.05) if dashed else share > 0.99
+        assert share == pytest.approx(0.43, abs=0.05) if dashed else share > 0.99
 
 
 def test_the_same_seed_gives_the_same_road():
