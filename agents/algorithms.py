@@ -16,6 +16,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.config import EncoderConfig, require, require_positive
@@ -39,10 +40,12 @@ _ACTIONS: dict[Algo, tuple[type[spaces.Space[Any]], ...]] = {
 class PPOConfig:
     """Proximal policy optimisation (Schulman et al., 2017), with few large minibatches.
 
-    A rollout holds ``n_steps`` steps of every world.
+    A rollout holds ``n_steps`` steps of every world.  With ``anneal`` the learning rate falls linearly to
+    nearly zero over the steps of the run, which calms the last policy.
     """
 
     learning_rate: float = 5e-4
+    anneal: bool = False
     n_steps: int = 128
     batch_size: int = 1024
     n_epochs: int = 4
@@ -184,6 +187,9 @@ def make_model(
     check_actions(algo, venv.action_space)
     arguments: dict[str, Any] = asdict(settings)
     policy_kwargs: dict[str, Any] = {"net_arch": list(arguments.pop("net_arch"))}
+    if arguments.pop("anneal", False):
+        rate = arguments["learning_rate"]
+        arguments["learning_rate"] = LinearSchedule(rate, 0.02 * rate, 1.0)
     noise = arguments.pop("action_noise", 0.0)
     if noise:
         shape = venv.action_space.shape or ()

@@ -11,11 +11,17 @@ DEFAULTS: dict[str, TrainConfig] = {
     for entry in (
         TrainConfig(
             "mmenvs/PathPlanning-v0",
-            steps=400_000,
+            steps=220_000,
             num_envs=64,
             reward_scale=0.05,
             ppo=PPOConfig(
-                learning_rate=7e-4, n_steps=64, batch_size=512, n_epochs=4, gamma=0.97, ent_coef=0.001
+                learning_rate=8e-4,
+                anneal=True,
+                n_steps=64,
+                batch_size=512,
+                n_epochs=3,
+                gamma=0.97,
+                ent_coef=0.001,
             ),
             dqn=DQNConfig(gradient_steps=2),
         ),

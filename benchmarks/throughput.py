@@ -123,7 +123,7 @@ def single(
     env = gym.make(env_id, **kwargs)
     env.reset(seed=0)
     env.action_space.seed(0)
-    chosen = actions or [env.action_space.sample() for _ in range(_ACTIONS)]
+    chosen: list[Any] = actions or [env.action_space.sample() for _ in range(_ACTIONS)]
 
     def step(k: int) -> None:
         _, _, terminated, truncated, _ = env.step(chosen[k % len(chosen)])
@@ -185,7 +185,7 @@ def _envpool(name: str, seconds: float) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     space = env.action_space
     if isinstance(space, gym.spaces.Discrete):
-        actions = [rng.integers(0, space.n, 64) for _ in range(_ACTIONS)]
+        actions: list[Any] = [rng.integers(0, space.n, 64) for _ in range(_ACTIONS)]
     else:
         actions = [rng.uniform(space.low, space.high, (64, *space.shape)) for _ in range(_ACTIONS)]
     return measure(lambda k: (env.step(actions[k % _ACTIONS]), None)[1], 64, seconds)

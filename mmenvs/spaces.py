@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from gymnasium.spaces import Box, Space
@@ -74,7 +74,7 @@ class ModalBox(Box):
             np.broadcast_to(np.asarray(low, kind), dims).copy(),
             np.broadcast_to(np.asarray(high, kind), dims).copy(),
             dims,
-            kind.type,
+            cast(Any, kind.type),
         )
         self.unit = unit
         self.structure = tuple(structure) if structure is not None else dims
@@ -142,7 +142,7 @@ class Image(ModalBox):
         rows, columns = tiles
         sheet = (rows * height, columns * width)
         shape = (channels, *sheet) if channels_first else (*sheet, channels)
-        structure = (height, width, channels)
+        structure: tuple[int, ...] = (height, width, channels)
         if rows * columns > 1:
             structure = (rows * columns, *structure)
         super().__init__(low, high, shape, dtype, unit=unit, structure=structure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -26,7 +26,7 @@ class WorldEnv(gym.Env[Observation, Any]):
     configured split instead of one drawn from the seed.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(self, simulator: Simulator, render_mode: str | None = None) -> None:
         """Wrap a simulator of one world.
@@ -44,8 +44,8 @@ class WorldEnv(gym.Env[Observation, Any]):
         if render_mode is not None and render_mode not in modes:
             raise ValueError(f"render_mode={render_mode!r} must be None or one of {modes}")
         self.simulator = simulator
-        self.metadata = {"render_modes": modes, "render_fps": simulator.render_fps}  # type: ignore[misc]
-        self.observation_space = simulator.observation_space
+        self.metadata = {"render_modes": modes, "render_fps": simulator.render_fps}
+        self.observation_space = cast(gym.Space[Observation], simulator.observation_space)
         self.action_space = simulator.action_space
         self.render_mode = render_mode
         self._checker = ActionChecker(simulator.action_space)
@@ -85,7 +85,7 @@ class WorldEnv(gym.Env[Observation, Any]):
             self._show()
         return self._observation(), float(self.simulator.rewards[0]), terminated, False, self._info()
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Return the picture of the world, or refresh the window in the ``"human"`` mode.
 
         Raises:

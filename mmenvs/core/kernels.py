@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba import config as numba_config
+from numba.core import config as numba_config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,12 +51,13 @@ def cache_directory() -> Path:
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     """Decorate with Numba, cached in our folder; the user's own Numba settings stay as they were."""
-    before = numba_config.CACHE_DIR
-    numba_config.CACHE_DIR = str(cache_directory())
+    settings: Any = numba_config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_directory())
     try:
         return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     finally:
-        numba_config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def device_function(function: Function) -> Function:
@@ -69,6 +70,18 @@ def fast_function(function: Function) -> Function:
     """Compile a scalar helper whose floating-point arithmetic may be reordered (never bit-promised)."""
     compiled: Function = _compile(function, fastmath={"contract", "arcp", "nsz"})
     return compiled
+
+
+def inlined_function(function: Function) -> Function:
+    """Mark a helper with few call sites to be compiled as a part of its caller, not by itself.
+
+    Numba optimises a helper's code once for itself and again in every caller above it; for the large
+    ones, that is most of the time of a first compilation.
+    """
+    marked: Function = numba.njit(
+        inline="always", nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"}
+    )(function)
+    return marked
 
 
 def kernel(function: Function) -> Function:
@@ -101,7 +114,8 @@ def entry_point(dispatcher: Any, *arguments: Any) -> Callable[..., Any]:
     Returns:
         A callable that takes the same arguments.
     """
-    signature = tuple(numba.typeof(argument) for argument in arguments)
+    type_of: Any = numba.typeof
+    signature = tuple(type_of(argument) for argument in arguments)
     timer = threading.Timer(_PATIENCE, _announce)
     timer.daemon = True
     timer.start()

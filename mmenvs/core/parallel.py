@@ -10,6 +10,7 @@ import os
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 _MIN_SLICE = 8  # worlds a slice; below that the hand-over costs more than it saves
@@ -61,8 +62,7 @@ class WorldPool:
             self._executor = ThreadPoolExecutor(self.threads - 1, "mmenvs")
         edges = [total * i // slices for i in range(slices + 1)]
         futures = [
-            self._executor.submit(function, begin, end, *arguments)
-            for begin, end in zip(edges[1:-1], edges[2:], strict=True)
+            self._executor.submit(function, begin, end, *arguments) for begin, end in pairwise(edges[1:])
         ]
         function(0, edges[1], *arguments)
         for future in futures:

@@ -24,7 +24,7 @@ _TO_UNIT = 1.0 / (1 << 53)
 
 
 @device_function
-def mix(value: int) -> int:
+def mix(value: int | np.uint64) -> np.uint64:
     """Hash a 64-bit integer (SplitMix64's finaliser)."""
     z = np.uint64(value)
     z = (z ^ (z >> _SHIFT_30)) * _MIX_1
@@ -33,13 +33,13 @@ def mix(value: int) -> int:
 
 
 @device_function
-def derive(seed: int, index: int) -> int:
+def derive(seed: int | np.uint64, index: int | np.uint64) -> np.uint64:
     """Return the seed of sub-stream ``index`` of ``seed``; different indices are independent."""
     return mix(np.uint64(seed) + (np.uint64(index) + np.uint64(1)) * _GAMMA)
 
 
 @device_function
-def next_integer(streams: UIntArray, world: int) -> int:
+def next_integer(streams: UIntArray, world: int) -> np.uint64:
     """Advance the stream of ``world`` and return 64 random bits."""
     streams[world] += _GAMMA
     return mix(streams[world])
@@ -48,7 +48,7 @@ def next_integer(streams: UIntArray, world: int) -> int:
 @device_function
 def uniform(streams: UIntArray, world: int) -> float:
     """Return a float in [0, 1)."""
-    return (next_integer(streams, world) >> _SHIFT_11) * _TO_UNIT
+    return np.float64(next_integer(streams, world) >> _SHIFT_11) * _TO_UNIT
 
 
 @device_function

@@ -238,5 +238,5 @@ class ScriptedDriver:
 
             weights = np.array([4.0, 1.0])  # a wrong steering angle costs more than a wrong pedal
             distance = ((commands[:, None] - DISCRETE_ACTIONS[None]) ** 2 * weights).sum(axis=2)
-            return np.argmin(distance, axis=1)
+            return np.asarray(np.argmin(distance, axis=1))
         return commands.astype(np.float32)

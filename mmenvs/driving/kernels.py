@@ -15,7 +15,7 @@ from mmenvs.driving import state as st
 from mmenvs.driving.collision import ego_collides, place_cars, place_obstacles, place_on_road
 from mmenvs.driving.dynamics import drive_ego, localise_ego, wheels_off_road
 from mmenvs.driving.rewards import reward_terms
-from mmenvs.driving.sensors.camera import photograph
+from mmenvs.driving.sensors.camera import photograph, portray
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
@@ -202,19 +202,17 @@ def observe_worlds(
 
 
 @kernel
-def photograph_world(
+def portray_worlds(
     begin: int,
     end: int,
     view: View,
     worlds: Worlds,
     maps: Maps,
     rgb: ByteArray,
-    semantic: ByteArray,
-    depth: FloatArray,
 ) -> None:
-    """Take a picture of the worlds ``begin`` to ``end``, each into the same ``rgb``, for rendering."""
+    """Take a picture for people of the worlds ``begin`` to ``end``, each into the same ``rgb``."""
     zbuffer = np.empty((view.height, view.width), np.float32)
-    codes = np.empty(view.width, np.uint8)
     visible = np.empty(worlds.boxes.shape[1], np.int64)
+    semantic = np.empty((0, 0, 1), np.uint8)
     for world in range(begin, end):
-        photograph(world, view, worlds, maps, zbuffer, codes, visible, rgb, semantic, depth)
+        portray(world, view, worlds, maps, zbuffer, visible, rgb, semantic)

@@ -38,13 +38,11 @@ class Painter:
         size = (height * _OVERSAMPLING, width * _OVERSAMPLING)
         if config.view == "chase":
             self._view = make_view(
-                size, 70.0, mount_height=3.3, mount_ahead=-10.4, horizon=0.35, show_ego=True, smooth=True
+                size, 70.0, mount_height=3.3, mount_ahead=-10.4, horizon=0.35, show_ego=True
             )
         else:
-            self._view = make_view(size, 74.0, horizon=0.46, smooth=True)
+            self._view = make_view(size, 74.0, horizon=0.46)
         self._raw = np.zeros((*size, 3), np.uint8)
-        self._no_classes = np.zeros((0, 0, 1), np.uint8)
-        self._no_depth = np.zeros((0, 0, 1), np.float32)
         self._entry: Any = None
 
     def paint(self, world: int) -> Picture:
@@ -55,11 +53,9 @@ class Painter:
             simulator.worlds,
             simulator.maps,
             self._raw,
-            self._no_classes,
-            self._no_depth,
         )
         if self._entry is None:
-            self._entry = entry_point(kernels.photograph_world, 0, 1, *arguments)
+            self._entry = entry_point(kernels.portray_worlds, 0, 1, *arguments)
         self._entry(world, world + 1, *arguments)
         height, width = simulator.config.render_size
         picture: Picture = np.ascontiguousarray(
@@ -115,7 +111,7 @@ class Painter:
         observations = self._simulator.observations
         side = int(84 * unit)
         gap = int(8 * unit)
-        panels: list[tuple[str, Picture]] = []
+        panels: list[tuple[str, NDArray[Any]]] = []
         if "camera" in observations:
             panels.append(("camera", observations["camera"][world]))
         if "semantic" in observations:

@@ -50,7 +50,7 @@ def reward_terms(
     if params.safe_step:
         moving = ego[st.PROGRESS] > MOVING_SHARE * params.pace * params.dt
         row[SAFE_STEP] = 1.0 if moving and not failed else 0.0
-        return row[SAFE_STEP]
+        return float(row[SAFE_STEP])
     row[PROGRESS] = PROGRESS_WEIGHT * ego[st.PROGRESS]
     row[SPEEDING] = -SPEEDING_WEIGHT * max(ego[st.SPEED] - params.speed_limit, 0.0) * params.dt
     if flags[st.WRONG_SIDE]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -145,19 +146,18 @@ class DrivingSimulator(Simulator):
     def _make_spaces(self) -> None:
         config = self.config
         height, width = config.camera_size
-        leaves: dict[str, gym_spaces.Space[Any]] = {}
-        for sensor in config.sensors:
-            leaves[sensor] = {
-                "camera": lambda: spaces.Image(height, width, 3),
-                "depth": lambda: spaces.Image(height, width, 1, high=1.0, dtype=np.float32, unit="range"),
-                "semantic": lambda: spaces.Image(
-                    height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
-                ),
-                "lidar": lambda: spaces.Scan(config.lidar_beams),
-                "radar": lambda: spaces.Objects(config.radar_targets, 4, names=radar.FEATURES),
-                "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
-                "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
-            }[sensor]()
+        makers: dict[str, Callable[[], spaces.ModalBox]] = {
+            "camera": lambda: spaces.Image(height, width, 3),
+            "depth": lambda: spaces.Image(height, width, 1, high=1.0, dtype=np.float32, unit="range"),
+            "semantic": lambda: spaces.Image(
+                height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
+            ),
+            "lidar": lambda: spaces.Scan(config.lidar_beams),
+            "radar": lambda: spaces.Objects(config.radar_targets, 4, names=radar.FEATURES),
+            "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
+            "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
+        }
+        leaves = {sensor: makers[sensor]() for sensor in config.sensors}
         self.observation_space = gym_spaces.Dict(leaves)
         self.observations = {
             key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)
@@ -188,9 +188,10 @@ class DrivingSimulator(Simulator):
             "semantic": np.zeros((n, 0, 0, 1), np.uint8),
         }
         nothing = np.zeros((n, 0), np.float32)
-        self._outputs = kernels.Outputs(
-            *(self.observations.get(key, absent.get(key, nothing)) for key in kernels.Outputs._fields)
-        )
+        buffers: dict[str, Any] = {
+            key: self.observations.get(key, absent.get(key, nothing)) for key in kernels.Outputs._fields
+        }
+        self._outputs = kernels.Outputs(**buffers)
 
     def _make_infos(self) -> InfoArrays:
         flags = self.worlds.flags

@@ -21,7 +21,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "max_curvature": 0.012,
         "traffic_vehicles": 4,
         "traffic_speed": (3.5, 5.5),
-        "obstacle_spacing": 44.0,
+        "obstacle_spacing": 48.0,
         "blocked_lanes": 1,
         "pace": 9.0,
     },

@@ -94,7 +94,7 @@ def _scenery(
         add(network.POST, station, left + 0.9, 0.12, 0.12, 1.0)
         add(network.POST, station, right - 0.9, 0.12, 0.12, 1.0)
     for edge, side in ((left, 1), (right, -1)):
-        station = rng.uniform(0, 12)
+        station: float = rng.uniform(0, 12)
         wood = rng.random()
         while station < last:
             if rng.random() < 0.15:

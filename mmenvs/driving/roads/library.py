@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +94,12 @@ class RoadLibrary:
         cells, start, size = _grid(road.scenery, raster)
         needed = {
             "reference": len(road.reference),
-            "tile_index": len(raster.index),
+            "tile_index": len(raster.tile_index),
             "tiles": len(raster.tiles),
             "scenery": len(cells),
             "grid_start": len(start),
         }
-        grown = {
+        grown: dict[str, Any] = {
             name: _grow(getattr(maps, name), count)
             for name, count in needed.items()
             if getattr(maps, name).shape[1] < count
@@ -114,7 +114,7 @@ class RoadLibrary:
         maps.level_start[slot] = raster.start
         maps.level_columns[slot] = raster.columns
         maps.level_rows[slot] = raster.rows
-        maps.tile_index[slot, : len(raster.index)] = raster.index
+        maps.tile_index[slot, : len(raster.tile_index)] = raster.tile_index
         maps.tiles[slot, : len(raster.tiles)] = raster.tiles
         maps.scenery[slot, : len(cells)] = cells
         maps.grid_start[slot, : len(start)] = start

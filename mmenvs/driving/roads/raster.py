@@ -39,10 +39,10 @@ class Raster(NamedTuple):
 
     Attributes:
         origin: Lower left corner [m], shape (2,).
-        start: First entry of each mip level in ``index``, shape (LEVELS,).
+        start: First entry of each mip level in ``tile_index``, shape (LEVELS,).
         columns: Tiles per row of each level, shape (LEVELS,).
         rows: Tile rows of each level, shape (LEVELS,).
-        index: Tile number of every tile position, shape (positions,).
+        tile_index: Tile number of every tile position, shape (positions,).
         tiles: Surface codes, shape (tiles, 1024), row by row.
     """
 
@@ -50,7 +50,7 @@ class Raster(NamedTuple):
     start: NDArray[np.int32]
     columns: NDArray[np.int32]
     rows: NDArray[np.int32]
-    index: NDArray[np.uint16]
+    tile_index: NDArray[np.uint16]
     tiles: NDArray[np.uint8]
 
 

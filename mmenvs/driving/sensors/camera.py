@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import ByteArray, FloatArray, IntArray
-from mmenvs.core.kernels import fast_function
+from mmenvs.core.kernels import fast_function, inlined_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
@@ -46,7 +46,6 @@ class View(NamedTuple):
         mount_ahead: Position of the eye ahead of the ego's centre [m].
         reach: Farthest distance at which solids are drawn [m].
         show_ego: Whether the ego itself is drawn.
-        smooth: Whether the ground is interpolated (for people) rather than sampled (for agents).
         row_depth: Distance of the ground at each row [m], shape (height,).
         row_level: Mip level of each row, shape (height,).
         ground: Colour of each surface code at each row, haze included, shape (height, 256), 0xBBGGRR.
@@ -67,7 +66,6 @@ class View(NamedTuple):
     mount_ahead: float
     reach: float
     show_ego: bool
-    smooth: bool
     row_depth: NDArray[np.float32]
     row_level: NDArray[np.int32]
     ground: NDArray[np.uint32]
@@ -88,7 +86,6 @@ def make_view(
     horizon: float = 0.44,
     reach: float | None = None,
     show_ego: bool = False,
-    smooth: bool = False,
     depth_range: float = 100.0,
 ) -> View:
     """Prepare a camera.
@@ -101,7 +98,6 @@ def make_view(
         horizon: Share of the height above the horizon.
         reach: Distance up to which solids are drawn [m]; by default where a car is a pixel wide.
         show_ego: Whether to draw the ego.
-        smooth: Whether to interpolate the ground.
         depth_range: Distance at which the depth sensor reads 1 [m].
     """
     height, width = size
@@ -127,7 +123,6 @@ def make_view(
         mount_ahead=mount_ahead,
         reach=float(np.clip(2.2 * focal, 60, 260)) if reach is None else reach,
         show_ego=show_ego,
-        smooth=smooth,
         row_depth=depth.astype(np.float32),
         row_level=level.astype(np.int32),
         ground=_pack(ground),
@@ -181,20 +176,13 @@ def _sky(
     heading: float,
     rgb: ByteArray,
 ) -> None:
-    """Copy the part of the panorama that lies ahead.
+    """Copy the part of the panorama that lies ahead, for agents.
 
-    For agents each row is one run of bytes, as if the picture were a cylinder: up to half the field of
-    view from the axis that is off by less than the clouds are wide.  People get the exact projection.
+    Each row is one run of bytes, as if the picture were a cylinder: up to half the field of
+    view from the axis that is off by less than the clouds are wide; people get :func:`_exact_sky`.
     """
     azimuths = view.azimuths
     base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
-    if view.smooth:
-        for row in range(view.horizon):
-            for column in range(view.width):
-                place = azimuths - 1 - ((base + view.azimuth[column]) & (azimuths - 1))
-                for channel in range(3):
-                    rgb[row, column, channel] = view.panorama[row, 3 * place + channel]
-        return
     start = 3 * ((azimuths - 1 - base - view.width // 2) & (azimuths - 1))
     flat = rgb.reshape(view.height, 3 * view.width)
     for row in range(view.horizon):
@@ -203,6 +191,22 @@ def _sky(
         source = view.panorama[row, start : start + 3 * view.width]
         for k in range(len(target)):
             target[k] = source[k]
+
+
+@fast_function
+def _exact_sky(
+    view: View,
+    heading: float,
+    rgb: ByteArray,
+) -> None:
+    """Copy the part of the panorama that lies ahead, each column at its own azimuth."""
+    azimuths = view.azimuths
+    base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
+    for row in range(view.horizon):
+        for column in range(view.width):
+            place = azimuths - 1 - ((base + view.azimuth[column]) & (azimuths - 1))
+            for channel in range(3):
+                rgb[row, column, channel] = view.panorama[row, 3 * place + channel]
 
 
 @fast_function
@@ -381,9 +385,6 @@ def _ground(
 ) -> None:
     """Draw the ground below the horizon."""
     for row in range(view.horizon, view.height):
-        if view.smooth:
-            _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb)
-            continue
         _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row)
         if len(rgb):
             target, table = rgb[row], view.ground[row]
@@ -397,7 +398,7 @@ def _ground(
                 semantic[row, column, 0] = view.semantics[codes[column]]
 
 
-@fast_function
+@inlined_function
 def photograph(
     world: int,
     view: View,
@@ -434,22 +435,65 @@ def photograph(
     if len(semantic):
         semantic[: view.horizon] = surface.SKY
     _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic)
-    zbuffer[:] = 1.0e9
-    boxes = worlds.boxes[world]
-    count = 0
-    for k in range(worlds.box_count[world]):
-        if in_view(view, eye_x, eye_y, cos, sin, boxes[k]):
-            draw_shadow(view, eye_x, eye_y, cos, sin, boxes[k], rgb)
-            visible[count] = k
-            count += 1
-    if view.show_ego:
-        draw_shadow(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], rgb)
-        draw_vehicle(view, eye_x, eye_y, cos, sin, worlds.ego_box[world], zbuffer, rgb, semantic)
-    for k in range(count):
-        draw_vehicle(view, eye_x, eye_y, cos, sin, boxes[visible[k]], zbuffer, rgb, semantic)
-    draw_scenery(view, eye_x, eye_y, cos, sin, slot, maps, zbuffer, rgb, semantic)
+    _solids(world, view, eye_x, eye_y, cos, sin, worlds, maps, zbuffer, visible, rgb, semantic)
     if len(depth):
         for row in range(view.height):
             ground = view.row_depth[row]
             for column in range(view.width):
                 depth[row, column, 0] = min(min(zbuffer[row, column], ground) * view.depth_scale, 1.0)
+
+
+@inlined_function
+def portray(
+    world: int,
+    view: View,
+    worlds: Worlds,
+    maps: Maps,
+    zbuffer: FloatArray,
+    visible: IntArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
+    """Take one picture of one world for people: exact sky, smooth ground; see :func:`photograph`."""
+    ego = worlds.ego[world]
+    slot = worlds.slot[world]
+    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
+    eye_x = ego[st.X] + cos * view.mount_ahead
+    eye_y = ego[st.Y] + sin * view.mount_ahead
+    _exact_sky(view, ego[st.HEADING], rgb)
+    for row in range(view.horizon, view.height):
+        _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb)
+    _solids(world, view, eye_x, eye_y, cos, sin, worlds, maps, zbuffer, visible, rgb, semantic)
+
+
+@inlined_function
+def _solids(
+    world: int,
+    view: View,
+    eye_x: float,
+    eye_y: float,
+    cos: float,
+    sin: float,
+    worlds: Worlds,
+    maps: Maps,
+    zbuffer: FloatArray,
+    visible: IntArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
+    """Draw all that stands on the ground: shadows first, then whatever casts them."""
+    zbuffer[:] = 1.0e9
+    boxes = worlds.boxes[world]
+    count = 0
+    for k in range(worlds.box_count[world]):
+        if in_view(view, eye_x, eye_y, cos, sin, boxes[k]):
+            visible[count] = k
+            count += 1
+    total = count + 1 if view.show_ego else count
+    for k in range(total):
+        box = boxes[visible[k]] if k < count else worlds.ego_box[world]
+        draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb)
+    for k in range(total):
+        box = boxes[visible[k]] if k < count else worlds.ego_box[world]
+        draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic)
+    draw_scenery(view, eye_x, eye_y, cos, sin, worlds.slot[world], maps, zbuffer, rgb, semantic)

@@ -94,8 +94,7 @@ def _scan_box(
     for _ in range(count):
         dx, dy = directions[beam, 0], directions[beam, 1]
         hit = ray_box(origin_x, origin_y, dx * cos + dy * sin, dy * cos - dx * sin, half_length, half_width)
-        if hit < out[beam]:
-            out[beam] = hit
+        out[beam] = min(out[beam], hit)
         beam += 1
         if beam == beams:
             beam = 0

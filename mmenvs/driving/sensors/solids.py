@@ -440,10 +440,8 @@ def _decorate_car(
     if face == 0:
         away = abs(u)
         if away > 0.55:
-            if front:
-                light = _hazed(255.0, 250.0, 226.0, 1.0, keep)
-            else:
-                light = _hazed(206.0, 24.0, 22.0, 1.0, keep)
+            lit = (255.0, 250.0, 226.0) if front else (206.0, 24.0, 22.0)
+            light = _hazed(lit[0], lit[1], lit[2], 1.0, keep)
             low_edge = 0.72 if style == 1 else 0.42
             _repaint(
                 base - (low_edge + 0.22) * high * scale, base - low_edge * high * scale,
@@ -501,38 +499,39 @@ def draw_vehicle(
     dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
     depth = dx * cos + dy * sin
     across = dx * sin - dy * cos
-    heading_cos, heading_sin = box[st.B_COS], box[st.B_SIN]
+    # Plain floats and one call of each drawing function keep its compilation short.
+    heading_cos, heading_sin = float(box[st.B_COS]), float(box[st.B_SIN])
     box_cos = heading_cos * cos + heading_sin * sin
     box_sin = heading_cos * sin - heading_sin * cos
-    half_length, half_width, high = box[st.B_HALF_LENGTH], box[st.B_HALF_WIDTH], box[st.B_HEIGHT]
+    half_length, half_width = float(box[st.B_HALF_LENGTH]), float(box[st.B_HALF_WIDTH])
+    high = float(box[st.B_HEIGHT])
     kind = int(box[st.B_KIND])
     if kind == st.CONE:
         _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic)
         return
-    if kind == st.BARRIER:
-        _prism(
-            view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-            half_length, half_width, 0.0, high, 4, 150.0, 150.0, 152.0, OBSTACLE, zbuffer, rgb, semantic,
-        )  # fmt: skip
-        return
     red, green, blue = paint_of(box[st.B_HUE])
-    label = OBSTACLE if kind == st.PARKED else VEHICLE
-    if kind == st.VAN:
+    label = np.int64(VEHICLE)
+    low, style, parts = 0.16, np.int64(1), np.int64(2)
+    top = 0.58 * high
+    if kind == st.BARRIER:
+        red, green, blue = 150.0, 150.0, 152.0
+        low, top, style, parts = 0.0, high, np.int64(4), np.int64(1)
+        label = np.int64(OBSTACLE)
+    elif kind == st.VAN:
+        low, top, style, parts = 0.22, high, np.int64(3), np.int64(1)
+    elif kind == st.PARKED:
+        label = np.int64(OBSTACLE)
+    for _ in range(parts):
         _prism(
             view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-            half_length, half_width, 0.22, high, 3, red, green, blue, label, zbuffer, rgb, semantic,
+            half_length, half_width, low, top, style, red, green, blue, label, zbuffer, rgb, semantic,
         )  # fmt: skip
-        return
-    waist = 0.58 * high
-    _prism(
-        view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-        half_length, half_width, 0.16, waist, 1, red, green, blue, label, zbuffer, rgb, semantic,
-    )  # fmt: skip
-    shift = -0.12 * half_length
-    _prism(
-        view, depth + shift * box_cos, across + shift * box_sin, box_cos, box_sin, heading_cos, heading_sin,
-        0.56 * half_length, 0.86 * half_width, waist, high, 2, red, green, blue, label, zbuffer, rgb, semantic,
-    )  # fmt: skip
+        # The second part of a car is its cabin, a little behind the middle.
+        depth -= 0.12 * half_length * box_cos
+        across -= 0.12 * half_length * box_sin
+        half_length *= 0.56
+        half_width *= 0.86
+        low, top, style = top, high, np.int64(2)
 
 
 @fast_function
@@ -638,111 +637,75 @@ def _blob(
         plain = _hazed(red, green, blue, light, keep)
         dark = _hazed(red * 0.72, green * 0.74, blue * 0.8, light, keep)
         wobble = 0.08 * half_height * math.sin(u * 11.0 + hue * 17.0) if radius > 6.0 else 0.0
-        upper = middle - 0.3 * half + wobble
-        lower = middle + 0.4 * half + wobble
-        _span(
-            middle - half,
-            upper,
-            column,
-            depth,
-            bright[0],
-            bright[1],
-            bright[2],
-            VEGETATION,
-            zbuffer,
-            rgb,
-            semantic,
-        )
-        _span(upper, lower, column, depth, plain[0], plain[1], plain[2], VEGETATION, zbuffer, rgb, semantic)
-        _span(
-            lower, middle + half, column, depth, dark[0], dark[1], dark[2], VEGETATION, zbuffer, rgb, semantic
-        )
+        edge = middle - half
+        for tone in range(3):
+            colour = bright if tone == 0 else (plain if tone == 1 else dark)
+            below = middle - 0.3 * half + wobble if tone == 0 else middle + 0.4 * half + wobble
+            if tone == 2:
+                below = middle + half
+            _span(
+                edge,
+                below,
+                column,
+                depth,
+                colour[0],
+                colour[1],
+                colour[2],
+                VEGETATION,
+                zbuffer,
+                rgb,
+                semantic,
+            )
+            edge = below
 
 
 @fast_function
-def _tree(
+def _plant(
     view: View,
     depth: float,
     across: float,
     radius: float,
     high: float,
     hue: float,
+    tree: bool,
     zbuffer: FloatArray,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw a tree: a trunk and a crown of one blob, or of several when it is near."""
+    """Draw a bush, or a tree: a trunk and a crown of one blob, or of several when it is near."""
     scale = view.focal / depth
     base = view.horizon + view.mount_height * scale
     centre = across * scale + 0.5 * view.width
-    keep = _clarity(depth)
-    trunk = _hazed(92.0, 72.0, 54.0, 0.9, keep)
-    half = max(0.045 * high * scale, 0.5)
-    first = max(int(math.ceil(centre - half - 0.5)), 0)
-    last = min(int(math.ceil(centre + half - 0.5)), view.width)
-    for column in range(first, last):
-        _span(
-            base - 0.45 * high * scale,
-            base,
-            column,
-            depth,
-            trunk[0],
-            trunk[1],
-            trunk[2],
-            POLE,
-            zbuffer,
-            rgb,
-            semantic,
-        )
+    if tree:
+        trunk = _hazed(92.0, 72.0, 54.0, 0.9, _clarity(depth))
+        half = max(0.045 * high * scale, 0.5)
+        first = max(int(math.ceil(centre - half - 0.5)), 0)
+        last = min(int(math.ceil(centre + half - 0.5)), view.width)
+        top = base - 0.45 * high * scale
+        for column in range(first, last):
+            _span(top, base, column, depth, trunk[0], trunk[1], trunk[2], POLE, zbuffer, rgb, semantic)
     size = radius * scale
-    tall = 0.36 * high * scale
-    middle = base - 0.64 * high * scale
-    if size > 14.0:  # nearer blobs are a hair's breadth nearer, so that they win
+    tall = (0.36 if tree else 0.5) * high * scale
+    middle = base - (0.64 if tree else 0.42) * high * scale
+    blobs = 3 if tree and size > 14.0 else 1
+    for blob in range(blobs):
+        aside, wide, up, tall_share, shade = 0.0, 1.0, 0.0, 1.0, 1.0
+        if blobs == 3:
+            if blob == 0:
+                aside, wide, up, tall_share, shade = -0.5, 0.58, 0.3, 0.62, 0.86
+            elif blob == 1:
+                aside, wide, up, tall_share, shade = 0.45, 0.6, 0.2, 0.66, 0.9
+            else:
+                aside, wide, up, tall_share, shade = -0.1, 0.68, -0.3, 0.72, 1.06
+        # Each blob is a hair's breadth nearer than the one before, so that it wins.
         _blob(
-            view,
-            depth - 0.01,
-            centre - 0.5 * size,
-            0.58 * size,
-            middle + 0.3 * tall,
-            0.62 * tall,
-            hue,
-            0.86,
-            zbuffer,
-            rgb,
-            semantic,
-        )
-        _blob(
-            view,
-            depth - 0.02,
-            centre + 0.45 * size,
-            0.6 * size,
-            middle + 0.2 * tall,
-            0.66 * tall,
-            hue,
-            0.9,
-            zbuffer,
-            rgb,
-            semantic,
-        )
-        _blob(
-            view,
-            depth - 0.03,
-            centre - 0.1 * size,
-            0.68 * size,
-            middle - 0.3 * tall,
-            0.72 * tall,
-            hue,
-            1.06,
-            zbuffer,
-            rgb,
-            semantic,
-        )
-    else:
-        _blob(view, depth, centre, size, middle, tall, hue, 1.0, zbuffer, rgb, semantic)
+            view, depth - 0.01 * blob, centre + aside * size, wide * size, middle + up * tall,
+            tall_share * tall, hue, shade, zbuffer, rgb, semantic,
+        )  # fmt: skip
 
 
 @fast_function
-def _house(
+def _roof(
     view: View,
     depth: float,
     across: float,
@@ -753,16 +716,13 @@ def _house(
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw a house: walls with windows under a gabled roof whose ridge runs along its length."""
-    half_length, half_width = thing[network.S_HALF_LENGTH], thing[network.S_HALF_WIDTH]
-    high, hue = thing[network.S_HEIGHT], thing[network.S_HUE]
-    heading_cos, heading_sin = thing[network.S_COS], thing[network.S_SIN]
-    _prism(
-        view, depth, across, box_cos, box_sin, heading_cos, heading_sin, half_length, half_width, 0.0, high, 5,
-        206.0 + 30.0 * hue, 190.0 + 34.0 * hue, 166.0 + 50.0 * hue, BUILDING, zbuffer, rgb, semantic,
-    )  # fmt: skip
-    half_length += 0.4
-    half_width += 0.4
+    """Draw the gabled roof of a house, whose ridge runs along its length."""
+    half_length, half_width = (
+        float(thing[network.S_HALF_LENGTH]) + 0.4,
+        float(thing[network.S_HALF_WIDTH]) + 0.4,
+    )
+    high, hue = float(thing[network.S_HEIGHT]), float(thing[network.S_HUE])
+    heading_cos, heading_sin = float(thing[network.S_COS]), float(thing[network.S_SIN])
     ridge = 0.8 * half_width
     keep = _clarity(depth)
     first, last = _columns(view, depth, across, box_cos, box_sin, half_length, half_width)
@@ -830,28 +790,27 @@ def draw_scenery(
             if depth < NEAR or depth > reach or abs(across) > depth * spread + 1.5 * wide:
                 continue
             kind = int(thing[network.S_KIND])
-            high, hue = thing[network.S_HEIGHT], thing[network.S_HUE]
-            radius = thing[network.S_HALF_WIDTH]
+            high, hue = float(thing[network.S_HEIGHT]), float(thing[network.S_HUE])
+            radius = float(thing[network.S_HALF_WIDTH])
             scale = view.focal / depth
-            if kind == network.TREE:
-                _tree(view, depth, across, radius, high, hue, zbuffer, rgb, semantic)
-            elif kind == network.BUSH:
-                base = view.horizon + view.mount_height * scale
-                _blob(
-                    view, depth, across * scale + 0.5 * view.width, radius * scale,
-                    base - 0.42 * high * scale, 0.5 * high * scale, hue, 0.95, zbuffer, rgb, semantic,
-                )  # fmt: skip
-            else:
-                heading_cos, heading_sin = thing[network.S_COS], thing[network.S_SIN]
-                box_cos = heading_cos * cos + heading_sin * sin
-                box_sin = heading_cos * sin - heading_sin * cos
-                if kind == network.HOUSE:
-                    _house(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)
-                elif wide * scale > 0.5:
-                    style = 6 if kind == network.POST else 0
-                    grey = 232.0 if kind == network.POST else 112.0
-                    _prism(
-                        view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-                        thing[network.S_HALF_LENGTH], radius, 0.0, high, style,
-                        grey, grey, grey, POLE, zbuffer, rgb, semantic,
-                    )  # fmt: skip
+            if kind in (network.TREE, network.BUSH):
+                _plant(view, depth, across, radius, high, hue, kind == network.TREE, zbuffer, rgb, semantic)
+                continue
+            if kind != network.HOUSE and wide * scale < 0.5:
+                continue
+            heading_cos, heading_sin = float(thing[network.S_COS]), float(thing[network.S_SIN])
+            box_cos = heading_cos * cos + heading_sin * sin
+            box_sin = heading_cos * sin - heading_sin * cos
+            red = green = blue = 232.0 if kind == network.POST else 112.0
+            style = np.int64(6) if kind == network.POST else np.int64(0)
+            label = np.int64(POLE)
+            if kind == network.HOUSE:
+                red, green, blue = 206.0 + 30.0 * hue, 190.0 + 34.0 * hue, 166.0 + 50.0 * hue
+                style, label = np.int64(5), np.int64(BUILDING)
+            _prism(
+                view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
+                float(thing[network.S_HALF_LENGTH]), radius, 0.0, high, style,
+                red, green, blue, label, zbuffer, rgb, semantic,
+            )  # fmt: skip
+            if kind == network.HOUSE:
+                _roof(view, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)

@@ -161,7 +161,7 @@ def test_disabled_mode_resets_by_mask_only(env_id):
     env.reset(seed=0)
     actions = actions_of(env.action_space, 2, 0)
     env.step(actions[0])
-    observations, _, terminated, truncated, _ = env.step(actions[1])
+    observations, *_ = env.step(actions[1])
     mask = np.array([True, False, False])
     fresh, _ = env.reset(options={"reset_mask": mask})
     for key, value in fresh.items():
@@ -217,7 +217,7 @@ def test_clear_errors(env_id):
     bad = np.full((3, 3), 0)
     with pytest.raises(ValueError, match=r"shape \(3, 3\)"):
         env.unwrapped.step(bad)
-    with pytest.raises(ValueError, match="must be one of|must be"):
+    with pytest.raises(ValueError, match="split='valid'"):
         gym.make(env_id, split="valid")
     with pytest.raises((TypeError, ValueError), match="spilt"):
         gym.make(env_id, spilt="train")

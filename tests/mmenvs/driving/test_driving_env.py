@@ -136,7 +136,7 @@ def test_a_sensor_does_not_change_the_others():
 
 
 def test_state_names_its_numbers():
-    env, simulator = make(sensors=("state",), **EMPTY)
+    env, _ = make(sensors=("state",), **EMPTY)
     observation, *_ = env.step(np.array([0.0, 1.0], np.float32))
     values = dict(zip(STATE_NAMES, observation["state"], strict=True))
     assert values["speed"] * 30 == pytest.approx(7.5 + 0.3, abs=1e-4)

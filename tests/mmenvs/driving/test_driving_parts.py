@@ -150,7 +150,7 @@ def code(x, y, level=0):
     return int(
         code_at(
             float(x), float(y), CELL * 2**level, RASTER.origin[0], RASTER.origin[1],
-            RASTER.start[level], RASTER.columns[level], RASTER.rows[level], RASTER.index, RASTER.tiles,
+            RASTER.start[level], RASTER.columns[level], RASTER.rows[level], RASTER.tile_index, RASTER.tiles,
         )
     )  # fmt: skip
 
