@@ -33,7 +33,7 @@ class QuickstartConfig:
 
     env_id: str = "mmenvs/PathPlanning-v0"
     steps: int | None = None
-    minutes: float = 2.5
+    minutes: float = 3.2
     target_success: float = 0.98
     episodes: int = 200
     seed: int = 0

@@ -142,7 +142,7 @@ def ours(seconds: float) -> list[Row]:
         Row("Driving camera 84x84x3 + lidar 72 + state + navigation, 15 cars", 256, 1,
             *batch(driving, 256, 1, seconds, sensors=FULL, copy=False), 25_000),
         Row("the same, copy=True", 256, 1, *batch(driving, 256, 1, seconds, sensors=FULL)),
-        Row("the same, two threads (copy=False)", 256, 2, *batch(driving, 256, 2, seconds, sensors=FULL, copy=False)),
+        Row("the same, two threads", 256, 2, *batch(driving, 256, 2, seconds, sensors=FULL, copy=False)),
         Row("Driving lidar + state + navigation, 15 cars", 256, 1,
             *batch(driving, 256, 1, seconds, sensors=BLIND, copy=False), 150_000),
         Row("Driving gym.make with camera (wall)", 1, 1,
@@ -151,7 +151,8 @@ def ours(seconds: float) -> list[Row]:
             *single(driving, seconds, [a[0] for a in gentle(1)], sensors=BLIND), 20_000),
         Row("PathPlanning camera 64x64x3 + lidar 120 + state", 256, 1,
             *batch("mmenvs/PathPlanning-v0", 256, 1, seconds, copy=False)),
-        Row("Recommender with pictures", 256, 1, *batch("mmenvs/Recommender-v0", 256, 1, seconds, copy=False)),
+        Row("Recommender with pictures", 256, 1,
+            *batch("mmenvs/Recommender-v0", 256, 1, seconds, copy=False)),
     ]  # fmt: skip
     rows += [
         Row(f"Driving full, {n} worlds", n, 1, *batch(driving, n, 1, seconds, sensors=FULL, copy=False))

@@ -257,7 +257,7 @@ class Objects(ModalBox):
 
 
 class Tokens(ModalBox):
-    """A sentence of ``length`` token ids in ``[0, vocabulary)``; id 0 is padding. Wire shape ``(length,)``."""
+    """A sentence of ``length`` token ids in ``[0, vocabulary)``; 0 is padding. Wire shape ``(length,)``."""
 
     modality = "tokens"
     vocabulary: int

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms import make_model
@@ -140,7 +141,7 @@ class _Run:
     ) -> None:
         self.config, self.source, self.store, self.console = config, source, store, console
         self.settings = defaults_for(config.env_id)
-        self.steps = config.steps or self.settings.steps // 2
+        self.steps = config.steps or self.settings.steps
         self.clips = ClipFolder(store.clip_folder)
         self.comparisons = comparisons_of(store, self.clips, config.env_id)
         self.asked = len(self.comparisons)
@@ -161,7 +162,7 @@ class _Run:
             device="cpu" if device == "auto" else device,
         )
         try:
-            agent = self._agent(LearnedReward(venv, reward_model))
+            agent = self._agent(LearnedReward(venv, reward_model), anneal=False)
             with self._bar() as bar:
                 task = bar.add_task("labels", total=config.rounds, agreement="", result="")
                 for index in range(config.rounds):
@@ -211,6 +212,10 @@ class _Run:
         )
         goal = self.steps * (index + 1) // config.rounds
         callback = _ShowProgress(bar, task, index + 0.3, index + 1.0, goal - agent.num_timesteps)
+        if index == config.rounds - 1 and self.settings.ppo.anneal:
+            # Progress restarts with every call of learn(), so only the last round may anneal to the end.
+            rate = self.settings.ppo.learning_rate
+            agent.lr_schedule = LinearSchedule(rate, 0.02 * rate, 1.0)
         agent.learn(max(goal - agent.num_timesteps, 1), callback=callback, reset_num_timesteps=False)
         bar.update(task, completed=index + 1)
 
@@ -237,10 +242,10 @@ class _Run:
                 target = target[::-1]
             self.comparisons.append(Comparison(first, second, target))
 
-    def _agent(self, venv: VecEnv) -> BaseAlgorithm:
+    def _agent(self, venv: VecEnv, *, anneal: bool) -> BaseAlgorithm:
         return make_model(
             "ppo",
-            self.settings.ppo,
+            replace(self.settings.ppo, anneal=anneal and self.settings.ppo.anneal),
             self.settings.encoder,
             venv,
             seed=self.config.seed,
@@ -251,7 +256,7 @@ class _Run:
         """Train the same agent on the true reward: the yardstick."""
         venv = make_vec_env(self.config.env_id, self.settings.worlds, seed=self.config.seed)
         try:
-            agent = self._agent(venv)
+            agent = self._agent(venv, anneal=True)
             with self._bar() as bar:
                 task = bar.add_task("the same agent on the true reward", total=1, agreement="", result="")
                 agent.learn(self.steps, callback=_ShowProgress(bar, task, 0.0, 1.0, self.steps))

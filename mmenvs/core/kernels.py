@@ -78,10 +78,11 @@ def inlined_function(function: Function) -> Function:
     Numba optimises a helper's code once for itself and again in every caller above it; for the large
     ones, that is most of the time of a first compilation.
     """
-    marked: Function = numba.njit(
+    marked: Any = numba.njit(
         inline="always", nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"}
     )(function)
-    return marked
+    compiled: Function = marked
+    return compiled
 
 
 def kernel(function: Function) -> Function:

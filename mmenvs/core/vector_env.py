@@ -106,7 +106,7 @@ class WorldVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
                 raise ValueError(
                     f"options['reset_mask'] must be a bool array of shape ({self.num_envs},) with at least "
-                    f"one True; got dtype {mask.dtype}, shape {mask.shape}, {int(mask.astype(bool).sum())} True"
+                    f"one True; got dtype {mask.dtype}, shape {mask.shape}, values {mask}"
                 )
             worlds = worlds[mask]
         self._apply_seed(seed, worlds)

@@ -166,11 +166,11 @@ class DrivingConfig:
             ValueError: If a keyword is unknown; it names the closest ones.
         """
         names = [f.name for f in dataclasses.fields(cls)]
-        for key in given:
+        for key, value in given.items():
             if key not in names:
                 close = difflib.get_close_matches(key, names, 3, 0.4)
                 hint = f"; did you mean {' or '.join(close)}?" if close else ""
-                raise ValueError(f"{key}={given[key]!r} is not a setting of the driving world{hint}")
+                raise ValueError(f"{key}={value!r} is not a setting of the driving world{hint}")
         return cls(**{**defaults, **given})
 
 

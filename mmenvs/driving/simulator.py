@@ -157,7 +157,7 @@ class DrivingSimulator(Simulator):
             "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
             "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
         }
-        leaves = {sensor: makers[sensor]() for sensor in config.sensors}
+        leaves: dict[str, gym_spaces.Space[Any]] = {sensor: makers[sensor]() for sensor in config.sensors}
         self.observation_space = gym_spaces.Dict(leaves)
         self.observations = {
             key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)

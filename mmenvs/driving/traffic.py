@@ -413,13 +413,15 @@ def _fits(
     if abs(ego[st.STATION] - station) < 25.0 and abs(ego[st.OFFSET] - offset) < 3.0:
         return False
     for other in range(car):
-        if cars[st.C_ACTIVE, other] > 0.5 and abs(cars[st.C_OFFSET, other] - offset) < 3.0:
-            if abs(cars[st.C_STATION, other] - station) < 12.0:
-                return False
+        near = (
+            abs(cars[st.C_STATION, other] - station) < 12.0 and abs(cars[st.C_OFFSET, other] - offset) < 3.0
+        )
+        if near and cars[st.C_ACTIVE, other] > 0.5:
+            return False
     for other in range(worlds.obstacle_count[world]):
-        if abs(obstacles[st.O_OFFSET, other] - offset) < 3.0:
-            if abs(obstacles[st.O_STATION, other] - station) < 14.0:
-                return False
+        near = abs(obstacles[st.O_STATION, other] - station) < 14.0
+        if near and abs(obstacles[st.O_OFFSET, other] - offset) < 3.0:
+            return False
     return True
 
 

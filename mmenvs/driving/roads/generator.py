@@ -90,9 +90,9 @@ def _scenery(
         y = sample[1] + sample[2] * offset
         rows.append((kind, x, y, sample[2], sample[3], length / 2, width / 2, height, rng.random()))
 
-    for station in range(10, last, 25):
-        add(network.POST, station, left + 0.9, 0.12, 0.12, 1.0)
-        add(network.POST, station, right - 0.9, 0.12, 0.12, 1.0)
+    for place in range(10, last, 25):
+        add(network.POST, place, left + 0.9, 0.12, 0.12, 1.0)
+        add(network.POST, place, right - 0.9, 0.12, 0.12, 1.0)
     for edge, side in ((left, 1), (right, -1)):
         station: float = rng.uniform(0, 12)
         wood = rng.random()
@@ -132,4 +132,4 @@ def _scenery(
     gap = items[:, None, network.S_X : network.S_Y + 1] - reference[None, ::2, :2]
     distance = np.sqrt((gap**2).sum(axis=2).min(axis=1))
     size = items[:, network.S_HALF_LENGTH : network.S_HALF_WIDTH + 1].max(axis=1)
-    return items[distance > max(left, -right) + 1.5 * size + 0.2]
+    return np.asarray(items[distance > max(left, -right) + 1.5 * size + 0.2])

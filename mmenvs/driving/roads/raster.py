@@ -364,4 +364,4 @@ def code_at(
     if column < 0 or row < 0 or column >= columns or row >= rows:
         return GRASS << KIND_BITS | 15
     tile = index[begin + row * columns + column]
-    return tiles[tile, (v & (TILE - 1)) << TILE_BITS | (u & (TILE - 1))]
+    return int(tiles[tile, (v & (TILE - 1)) << TILE_BITS | (u & (TILE - 1))])

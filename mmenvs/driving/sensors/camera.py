@@ -19,7 +19,8 @@ from mmenvs.core.kernels import fast_function, inlined_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
-from mmenvs.driving.sensors.solids import draw_scenery, draw_shadow, draw_vehicle, in_view
+from mmenvs.driving.sensors.scenery import draw_scenery
+from mmenvs.driving.sensors.vehicles import draw_shadow, draw_vehicle, in_view
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
