@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,6 +21,8 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import config as numba_config
+
+from mmenvs.core.parallel import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -100,6 +103,33 @@ def _announce() -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def is_cached(dispatcher: Any) -> bool:
+    """Say whether a compiled form of a kernel lies in the cache folder, for some types."""
+    return any(cache_directory().rglob(f"*.{dispatcher.__name__}-*.nbi"))
+
+
+def compile_aside(module: str, function: str) -> subprocess.Popen[bytes] | None:
+    """Call ``module.function()`` in another process, which leaves what it compiles in the cache folder.
+
+    Numba compiles under one lock, so a second core helps only a second process.
+
+    Returns:
+        The process, to be waited for; None where there is but one core, or no process can be started.
+    """
+    if available_cores() < 2:
+        return None
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", f"import {module} as m; m.{function}()"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
 
 
 def entry_point(dispatcher: Any, *arguments: Any) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from gymnasium import spaces as gym_spaces
 from numpy.typing import NDArray
 
 from mmenvs import spaces
-from mmenvs.core.kernels import entry_point
+from mmenvs.core.kernels import compile_aside, entry_point, is_cached
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
@@ -20,7 +20,9 @@ from mmenvs.driving import state as st
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.render import Painter
 from mmenvs.driving.roads import surface
+from mmenvs.driving.roads.generator import generate_road
 from mmenvs.driving.roads.library import Maps, RoadLibrary
+from mmenvs.driving.roads.raster import rasterise
 from mmenvs.driving.sensors import motion, radar
 from mmenvs.driving.sensors.camera import make_view
 
@@ -86,6 +88,8 @@ class DrivingSimulator(Simulator):
     ) -> None:
         """Start episodes; see :class:`~mmenvs.core.simulator.Simulator`."""
         config = self.config
+        if not self._kernels:
+            self._compile(worlds)
         if (scenarios >= config.scenarios).any():
             raise ValueError(
                 f"options['scenario']={int(scenarios.max())} must be below {config.scenarios}, "
@@ -111,18 +115,7 @@ class DrivingSimulator(Simulator):
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_]) -> None:
         """Advance the active worlds; see :class:`~mmenvs.core.simulator.Simulator`."""
         which = self._everyone if active.all() else np.flatnonzero(active)
-        self._run(
-            kernels.step_worlds,
-            which,
-            self.commands(actions),
-            self.params,
-            self._drivable,
-            self.worlds,
-            self.maps,
-            self.rewards,
-            self.terminated,
-            self._terms,
-        )
+        self._run(kernels.step_worlds, which, *self._step_arguments(self.commands(actions)))
         self._observe(which)
         self._update_infos()
 
@@ -212,21 +205,49 @@ class DrivingSimulator(Simulator):
         np.clip((self.worlds.ego[:, st.STATION] - self.params.start) / span, 0.0, 1.0, out=self._completion)
 
     def _observe(self, which: NDArray[np.int64]) -> None:
-        self._run(
-            kernels.observe_worlds,
-            which,
+        self._run(kernels.observe_worlds, which, *self._observe_arguments())
+
+    def _step_arguments(self, commands: NDArray[np.float64]) -> tuple[Any, ...]:
+        return (
+            commands,
             self.params,
-            self._instruments,
-            self._view,
+            self._drivable,
             self.worlds,
             self.maps,
-            self._outputs,
+            self.rewards,
+            self.terminated,
+            self._terms,
         )
+
+    def _observe_arguments(self) -> tuple[Any, ...]:
+        return self.params, self._instruments, self._view, self.worlds, self.maps, self._outputs
+
+    def _compile(self, which: NDArray[np.int64]) -> None:
+        """Get all kernels ready; on a fresh installation two processes share that work."""
+        helper = None
+        if not is_cached(kernels.observe_worlds):
+            helper = compile_aside(__name__, "compile_observer")
+            rasterise(generate_road(self.config, 0))
+        self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.maps)
+        self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
+        if helper is not None:
+            helper.wait()
+        self._bind(kernels.observe_worlds, which, *self._observe_arguments())
+
+    def _bind(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> Any:
+        """Return the direct entry of a kernel, compiled at its first use."""
+        name = function.__name__
+        if name not in self._kernels:
+            self._kernels[name] = entry_point(function, 0, 1, which, *arguments)
+        return self._kernels[name]
 
     def _run(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> None:
         """Run a kernel over some worlds, through its direct entry."""
-        name = function.__name__
-        entry = self._kernels.get(name)
-        if entry is None:
-            entry = self._kernels[name] = entry_point(function, 0, 1, which, *arguments)
+        entry = self._bind(function, which, *arguments)
         self._pool.run(entry, which, *arguments, count=len(which))
+
+
+def compile_observer() -> None:
+    """Compile the kernel of the sensors, and leave it in the cache."""
+    simulator = DrivingSimulator(1, DrivingConfig())
+    simulator._bind(kernels.observe_worlds, np.zeros(1, np.int64), *simulator._observe_arguments())
