@@ -98,12 +98,10 @@ class ModalBox(Box):
     def batched(self, count: int) -> ModalBox:
         """Return the space of ``count`` such observations, stacked on a new first axis."""
         clone = deepcopy(self)
-        repeats = (count,) + (1,) * len(self.shape)
-        clone.low = np.tile(self.low, repeats)
-        clone.high = np.tile(self.high, repeats)
         clone._shape = (count, *self.shape)
-        clone.bounded_below = np.tile(self.bounded_below, repeats)
-        clone.bounded_above = np.tile(self.bounded_above, repeats)
+        # Views: the bounds of a thousand pictures need no more memory than those of one.
+        for name in ("low", "high", "bounded_below", "bounded_above"):
+            setattr(clone, name, np.broadcast_to(getattr(self, name), clone._shape))
         clone.batch = (count, *self.batch)
         return clone
 
