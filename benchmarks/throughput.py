@@ -200,6 +200,27 @@ def _envpool(name: str, seconds: float) -> tuple[float, float]:
     return measure(lambda k: (env.step(actions[k % _ACTIONS]), None)[1], 64, seconds)
 
 
+def two_processes(seconds: float) -> float:
+    """Return how many times the rate of one process two of them reach side by side, one thread each.
+
+    That is what the machine itself gives to a second core, and so the ceiling of any scaling over threads.
+    """
+    code = (
+        "from benchmarks.throughput import FULL, batch; "
+        f"print(batch('mmenvs/Driving-v0', 256, 1, {seconds}, sensors=FULL, copy=False)[0])"
+    )
+
+    def rates(count: int) -> float:
+        started = [
+            subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+            for _ in range(count)
+        ]
+        return sum(float(process.communicate()[0].split()[-1]) for process in started)
+
+    alone = rates(1)
+    return rates(2) / alone
+
+
 def memory_of(worlds: int) -> float:
     """Return the peak memory of a process that steps ``worlds`` worlds with the camera [MiB]."""
     code = (
@@ -229,6 +250,9 @@ def main(options: Options) -> None:
     console.print(table)
     one, two = rows[0].wall, rows[2].wall
     console.print(f"two threads against one: {two / one:.2f} times (asked 1.7)")
+    console.print(
+        f"two processes against one, the machine's ceiling: {two_processes(options.seconds):.2f} times"
+    )
     camera, blind = rows[0].cpu, rows[3].cpu
     for row in rows:
         if "CarRacing" in row.name:

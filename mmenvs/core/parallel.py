@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 _MIN_SLICE = 8  # worlds a slice; below that the hand-over costs more than it saves
+_SHARES = 4  # slices a thread, on average
 _pools: weakref.WeakSet[WorldPool] = weakref.WeakSet()
 
 
@@ -25,7 +26,7 @@ def available_cores() -> int:
 
 
 class WorldPool:
-    """Splits ``range(num_worlds)`` over threads; the calling thread takes the first slice itself."""
+    """Shares ``range(num_worlds)`` among threads, of which the calling one is the first."""
 
     def __init__(self, num_worlds: int, threads: int | None = None) -> None:
         """Prepare the slices; no thread starts before the first :meth:`run`.
@@ -54,17 +55,23 @@ class WorldPool:
             count: Number of worlds to share out; all of them by default.
         """
         total = self._num_worlds if count is None else count
-        slices = max(1, min(self.threads, total // self._least))
-        if slices == 1:
+        threads = max(1, min(self.threads, total // self._least))
+        if threads == 1:
             function(0, total, *arguments)
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self.threads - 1, "mmenvs")
+        # More slices than threads, taken in turn: a thread whose core is busy elsewhere takes fewer.
+        slices = max(threads, min(threads * _SHARES, total // self._least))
         edges = [total * i // slices for i in range(slices + 1)]
-        futures = [
-            self._executor.submit(function, begin, end, *arguments) for begin, end in pairwise(edges[1:])
-        ]
-        function(0, edges[1], *arguments)
+        queue = iter(list(pairwise(edges)))  # taking the next one is atomic
+
+        def work() -> None:
+            for begin, end in queue:
+                function(begin, end, *arguments)
+
+        futures = [self._executor.submit(work) for _ in range(threads - 1)]
+        work()
         for future in futures:
             future.result()
 
