@@ -32,8 +32,9 @@ EGO_COLUMNS = 13
     C_ACCELERATION,
     C_ACTIVE,
     C_NEXT,  # first obstacle ahead, an index into ``Worlds.obstacles``
-) = range(14)
-CAR_ROWS = 14
+    C_TARGET,  # lateral offset of the lane that the car is in or changes to
+) = range(15)
+CAR_ROWS = 15
 
 # Rows of ``Worlds.obstacles``, which are sorted by station.
 O_STATION, O_OFFSET, O_LENGTH, O_WIDTH, O_HEIGHT, O_KIND, O_HUE = range(7)
@@ -67,7 +68,7 @@ class Worlds(NamedTuple):
         steps: (worlds,) int64 since the last reset.
         random: (worlds,) uint64, stream of the world.
         noise: (worlds,) uint64, stream of the sensors.
-        cars: (worlds, 14, cars) float32.
+        cars: (worlds, 15, cars) float32.
         order: (worlds, cars) int32, the cars from the lowest station to the highest.
         rank: (worlds, cars) int32, the place of each car in ``order``.
         obstacles: (worlds, 7, obstacles) float32.

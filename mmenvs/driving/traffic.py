@@ -118,7 +118,9 @@ def leader(
             break
         if cars[st.C_ACTIVE, other] < 0.5:
             continue
-        if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
+        # Who is about to come into the lane is heeded as if it were there already.
+        aside = min(abs(cars[st.C_OFFSET, other] - offset), abs(cars[st.C_TARGET, other] - offset))
+        if aside < half_width + 0.5 * cars[st.C_WIDTH, other]:
             gap = ahead - half - 0.5 * cars[st.C_LENGTH, other]
             if gap < best:
                 best = gap
@@ -170,7 +172,9 @@ def _follower(
             break
         if cars[st.C_ACTIVE, other] < 0.5:
             continue
-        if abs(cars[st.C_OFFSET, other] - offset) < half_width + 0.5 * cars[st.C_WIDTH, other]:
+        # Who is about to come into the lane is heeded as if it were there already.
+        aside = min(abs(cars[st.C_OFFSET, other] - offset), abs(cars[st.C_TARGET, other] - offset))
+        if aside < half_width + 0.5 * cars[st.C_WIDTH, other]:
             gap = behind - half - 0.5 * cars[st.C_LENGTH, other]
             if gap < best:
                 best = gap
@@ -231,6 +235,7 @@ def _consider_lane_change(
         if gain > best_gain:
             best_gain, best_lane = gain, other
     cars[st.C_LANE, car] = best_lane
+    cars[st.C_TARGET, car] = maps.lane_offset[slot, best_lane]
 
 
 @fast_function
@@ -255,6 +260,7 @@ def _enter_road(
         return
     cars[st.C_STATION, car] = station
     cars[st.C_OFFSET, car] = maps.lane_offset[slot, lane]
+    cars[st.C_TARGET, car] = maps.lane_offset[slot, lane]
     cars[st.C_DIRECTION, car] = direction
     cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
     cars[st.C_NEXT, car] = 0.0
@@ -295,7 +301,7 @@ def step_traffic(
             desired = math.sqrt(LATERAL_COMFORT / bend)
         gap, ahead_speed = leader(car, cars[st.C_OFFSET, car], ego, cars, order, rank, obstacles, count)
         acceleration = idm(speed, desired, gap, speed - ahead_speed, cars[st.C_HEADWAY, car])
-        target = maps.lane_offset[slot, int(cars[st.C_LANE, car])]
+        target = cars[st.C_TARGET, car]
         if abs(target - cars[st.C_OFFSET, car]) > 0.3:
             # While changing lanes, heed both; but creep past what stands ahead in the old one.
             acceleration = idm(speed, desired, gap + GAP_CREEP, speed - ahead_speed, cars[st.C_HEADWAY, car])
@@ -314,7 +320,7 @@ def step_traffic(
         index = min(max(int(cars[st.C_STATION, car]), 0), last)
         stretch = 1.0 - maps.reference[slot, index, 4] * cars[st.C_OFFSET, car]
         cars[st.C_STATION, car] += cars[st.C_DIRECTION, car] * speed * dt / stretch
-        error = maps.lane_offset[slot, int(cars[st.C_LANE, car])] - cars[st.C_OFFSET, car]
+        error = cars[st.C_TARGET, car] - cars[st.C_OFFSET, car]
         reach = min(LATERAL_SPEED, 0.3 * speed + 0.25) * dt
         cars[st.C_OFFSET, car] += min(max(error, -reach), reach)
         if cars[st.C_STATION, car] < 3.0 or cars[st.C_STATION, car] > last - 3.0:
@@ -454,6 +460,7 @@ def place_traffic(
             cars[st.C_LANE, car] = lane
             cars[st.C_STATION, car] = station
             cars[st.C_OFFSET, car] = offset
+            cars[st.C_TARGET, car] = offset
             cars[st.C_DIRECTION, car] = maps.lane_direction[slot, lane]
             cars[st.C_SPEED, car] = 0.8 * cars[st.C_DESIRED, car]
             cars[st.C_ACTIVE, car] = 1.0
