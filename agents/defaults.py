@@ -11,7 +11,7 @@ DEFAULTS: dict[str, TrainConfig] = {
     for entry in (
         TrainConfig(
             "mmenvs/PathPlanning-v0",
-            steps=220_000,
+            steps=290_000,
             num_envs=64,
             reward_scale=0.05,
             ppo=PPOConfig(
