@@ -34,7 +34,7 @@ class Options:
         labels: Preferences in each run.
         seeds: One run each.
         constant: Train the control as well.
-        steps: World steps of training for every agent.
+        steps: World steps of training for every agent; None for the task's own.
         runs: Folder of the runs.
         out: Folder of the summary.
     """
@@ -43,7 +43,7 @@ class Options:
     labels: int = 200
     seeds: tuple[int, ...] = (0, 1, 2)
     constant: bool = False
-    steps: int = 160_000
+    steps: int | None = None
     runs: Path = Path("runs/benchmark-preferences")
     out: Path = Path("benchmarks/results")
 
@@ -53,7 +53,9 @@ def run(seed: int, options: Options) -> dict[str, Any]:
     folder = options.runs / f"seed{seed}"
     begin = time.perf_counter()
     command = [sys.executable, "-m", "feedback", "learn", options.env_id, "--teacher", "oracle"]
-    command += ["--labels", str(options.labels), "--seed", str(seed), "--steps", str(options.steps)]
+    command += ["--labels", str(options.labels), "--seed", str(seed)]
+    if options.steps is not None:
+        command += ["--steps", str(options.steps)]
     subprocess.run([*command, "--out", str(folder)], check=True)
     result = json.loads((folder / "result.json").read_text())
     row = {"seed": seed, "seconds": round(time.perf_counter() - begin, 1), **summary(result)}
@@ -88,9 +90,9 @@ def control(seed: int, options: Options) -> dict[str, float]:
             observations, rewards, dones, infos = self.venv.step_wait()
             return observations, np.full_like(rewards, settings.reward_scale), dones, infos
 
-    settings = replace(
-        defaults_for(options.env_id), steps=options.steps, seed=seed, out=options.runs / f"constant{seed}"
-    )
+    settings = defaults_for(options.env_id)
+    steps = options.steps or settings.steps
+    settings = replace(settings, steps=steps, seed=seed, out=options.runs / f"constant{seed}")
     venv = Constant(make_vec_env(options.env_id, settings.num_envs or 64, seed=seed))
     model = train(settings, venv=venv).model
     venv.close()
