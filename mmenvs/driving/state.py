@@ -47,7 +47,11 @@ OBSTACLE_ROWS = 7
 BOX_COLUMNS = 12
 
 # Kinds of boxes.
-CAR, VAN, PARKED, BARRIER, CONE = range(5)
+CAR, VAN, PARKED, BARRIER, CONE, LORRY, EMERGENCY, CYCLIST, PEDESTRIAN = range(9)
+
+# What a signal shows, the values of ``Worlds.lights``.
+RED, AMBER, GREEN = range(3)
+MOST_GROUPS = 64  # signal groups of a map
 
 # The ego: a mid-size car.
 EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT, WHEELBASE = 4.6, 1.9, 1.5, 2.8
@@ -77,6 +81,8 @@ class Worlds(NamedTuple):
         box_count: (worlds,) int32.
         ego_box: (worlds, 12) float32, the ego as others see it.
         flags: (worlds, 4) bool: collision, off-road, success, wrong side.
+        lights: (worlds, MOST_GROUPS) uint8, what each signal group of the world's map shows.
+        look: (worlds,) int32, weather and light; an index into the looks of the sensors.
     """
 
     ego: NDArray[np.float64]
@@ -94,6 +100,8 @@ class Worlds(NamedTuple):
     box_count: NDArray[np.int32]
     ego_box: NDArray[np.float32]
     flags: NDArray[np.bool_]
+    lights: NDArray[np.uint8]
+    look: NDArray[np.int32]
 
 
 # Columns of ``Worlds.flags``.
@@ -164,4 +172,6 @@ def make_worlds(config: DrivingConfig, num_worlds: int) -> Worlds:
         box_count=np.zeros(num_worlds, np.int32),
         ego_box=np.zeros((num_worlds, BOX_COLUMNS), np.float32),
         flags=np.zeros((num_worlds, 4), bool),
+        lights=np.zeros((num_worlds, MOST_GROUPS), np.uint8),
+        look=np.zeros(num_worlds, np.int32),
     )

@@ -36,6 +36,8 @@ class Maps(NamedTuple):
         scenery: (slots, items, 9) float32, sorted by grid cell.
         grid_start: (slots, cells + 1) int32; first item of each grid cell.
         grid_size: (slots, 2) int32; columns and rows of the scenery grid, whose corner is ``origin``.
+        signals: (slots, heads, 5) float32; x, y, cosine and sine of the direction in which it shines, group.
+        signal_count: (slots,) int32; used heads of ``signals``.
     """
 
     reference: NDArray[np.float32]
@@ -52,6 +54,8 @@ class Maps(NamedTuple):
     scenery: NDArray[np.float32]
     grid_start: NDArray[np.int32]
     grid_size: NDArray[np.int32]
+    signals: NDArray[np.float32]
+    signal_count: NDArray[np.int32]
 
 
 class RoadLibrary:
@@ -138,6 +142,8 @@ def _allocate(slots: int, lanes: int) -> Maps:
         scenery=np.zeros((slots, 1, network.SCENERY_COLUMNS), np.float32),
         grid_start=np.zeros((slots, 2), np.int32),
         grid_size=np.zeros((slots, 2), np.int32),
+        signals=np.zeros((slots, 1, 5), np.float32),
+        signal_count=np.zeros(slots, np.int32),
     )
 
 
