@@ -151,8 +151,39 @@ class Checkpoints(BaseCallback):
         return True
 
 
+class HurriedSchedule:
+    """A learning-rate schedule that runs ahead of the steps when time runs out first."""
+
+    def __init__(self, schedule: Callable[[float], float], seconds: float) -> None:
+        """Wrap a schedule.
+
+        Args:
+            schedule: Maps the share of the run that remains, from 1 to 0, to a learning rate.
+            seconds: Time until the end, from now on [s].
+        """
+        self.schedule = schedule
+        self._seconds = seconds
+        self._began = time.perf_counter()
+
+    def __call__(self, remaining: float) -> float:
+        """Return the learning rate when a share of the steps, or less of the time, remains."""
+        time_left = 1.0 - (time.perf_counter() - self._began) / self._seconds
+        return self.schedule(min(remaining, max(time_left, 0.0)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Save the wrapped schedule alone: a clock means nothing in another process."""
+        return _identity, (self.schedule,)
+
+
+def _identity(schedule: Callable[[float], float]) -> Callable[[float], float]:
+    return schedule
+
+
 class StopWhen(BaseCallback):
     """Ends training at a success rate or after a time.
+
+    A learning rate that falls over the run follows whichever limit is nearer, the steps or the time: on a
+    machine that is too slow for all steps, the policy still comes to rest before the end.
 
     Attributes:
         reason: Why training ended: ``"steps"``, ``"target_success"`` or ``"max_minutes"``.
@@ -168,6 +199,13 @@ class StopWhen(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._began = time.perf_counter()
+        if self._limit is not None:
+            self.model.lr_schedule = HurriedSchedule(self.model.lr_schedule, self._limit)
+
+    def _on_training_end(self) -> None:
+        schedule = self.model.lr_schedule
+        if isinstance(schedule, HurriedSchedule):
+            self.model.lr_schedule = schedule.schedule
 
     def _on_step(self) -> bool:
         if self._limit is not None and time.perf_counter() - self._began > self._limit:

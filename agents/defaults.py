@@ -11,16 +11,16 @@ DEFAULTS: dict[str, TrainConfig] = {
     for entry in (
         TrainConfig(
             "mmenvs/PathPlanning-v0",
-            steps=290_000,
+            steps=600_000,
             num_envs=64,
             reward_scale=0.05,
             ppo=PPOConfig(
-                learning_rate=8e-4,
+                learning_rate=9e-4,
                 anneal=True,
                 n_steps=64,
-                batch_size=512,
-                n_epochs=3,
-                gamma=0.97,
+                batch_size=256,
+                n_epochs=2,
+                gamma=0.95,
                 ent_coef=0.001,
             ),
             dqn=DQNConfig(gradient_steps=2),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
 
 from agents.algorithms import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
-from agents.callbacks import CurvePoint, save_checkpoint
+from agents.callbacks import CurvePoint, HurriedSchedule, save_checkpoint
 from agents.config import EncoderConfig
 from agents.defaults import DEFAULTS, defaults_for
 from agents.evaluation import evaluate
@@ -109,6 +111,17 @@ def test_minutes_end_training(tmp_path: Path) -> None:
     result = train(tiny(tmp_path, steps=10**7, max_minutes=0.01), quiet=True)
     assert result.stopped_by == "max_minutes"
     assert (result.run_dir / "last.zip").exists()
+
+
+def test_a_learning_rate_that_falls_with_the_steps_falls_with_the_time_if_that_is_nearer(monkeypatch):
+    clock = iter([100.0, 100.0, 130.0, 175.0, 400.0])
+    monkeypatch.setattr("agents.callbacks.time.perf_counter", lambda: next(clock))
+    hurried = HurriedSchedule(LinearSchedule(1.0, 0.0, 1.0), 100.0)
+    assert hurried(1.0) == 1.0
+    assert hurried(0.5) == pytest.approx(0.5)  # 30 s gone, half of the steps
+    assert hurried(0.5) == pytest.approx(0.25)  # 75 s gone
+    assert hurried(0.5) == 0.0
+    assert isinstance(pickle.loads(pickle.dumps(hurried)), LinearSchedule)
 
 
 def test_a_run_leaves_curve_checkpoints_and_log(tmp_path: Path) -> None:
