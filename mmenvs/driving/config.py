@@ -12,6 +12,11 @@ ACTIONS = ("continuous", "discrete", "steer")
 VIEWS = ("chase", "driver")
 SPLITS = ("train", "test")
 
+#: Layouts that ``map`` can name.
+MAPS = (
+    "road", "highway", "merge", "exit", "crossroads", "signals", "roundabout", "racetrack", "parking",
+    "crossings", "town",
+)  # fmt: skip
 #: Number of scenarios of the frozen test split.
 TEST_SCENARIOS = 200
 
@@ -40,7 +45,16 @@ class DrivingConfig:
         road_length: Length of the road between start and finish [m].
         max_curvature: Sharpest bend [1/m].
         speed_limit: Speed limit [m/s].
-        traffic_vehicles: Cars and lorries besides the ego.
+        map: Where to drive: the name of a layout (:data:`MAPS`), a string of blocks such as ``"SXCrR"``, or the
+            path of an OpenDRIVE file ending in ``.xodr``.
+        any_lane: Whether the ego may start in any lane beside that of its route.
+        traffic_vehicles: Cars, vans and lorries besides the ego.
+        traffic_density: Lowest and highest share of them that an episode has.
+        aggressiveness: Lowest and highest temper of an episode's traffic, from 0 (long headways) to 1.
+        cyclists: Cyclists.
+        pedestrians: People who use the crossings.
+        emergency: Whether an ambulance comes from behind.
+        parked_share: Share of parking spaces that are taken.
         traffic_speed: Lowest and highest desired speed of traffic [m/s].
         obstacle_spacing: Mean distance between rows of static obstacles [m]; 0 for none.
         blocked_lanes: Most lanes that one row of obstacles blocks; at least one always stays open.
@@ -74,7 +88,15 @@ class DrivingConfig:
     road_length: float = 300.0
     max_curvature: float = 0.018
     speed_limit: float = 15.0
+    map: str = "road"
+    any_lane: bool = True
     traffic_vehicles: int = 15
+    traffic_density: tuple[float, float] = (1.0, 1.0)
+    aggressiveness: tuple[float, float] = (0.2, 0.6)
+    cyclists: int = 0
+    pedestrians: int = 0
+    emergency: bool = False
+    parked_share: float = 0.0
     traffic_speed: tuple[float, float] = (5.0, 9.0)
     obstacle_spacing: float = 60.0
     blocked_lanes: int = 2
@@ -94,7 +116,14 @@ class DrivingConfig:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        for name in ("sensors", "camera_size", "traffic_speed", "render_size"):
+        for name in (
+            "sensors",
+            "camera_size",
+            "traffic_speed",
+            "traffic_density",
+            "aggressiveness",
+            "render_size",
+        ):
             value = getattr(self, name)
             if isinstance(value, str) or not hasattr(value, "__iter__"):
                 raise ValueError(f"{name}={value!r} must be a sequence")
@@ -122,6 +151,7 @@ class DrivingConfig:
             ("max_curvature", 0, 0.05),
             ("speed_limit", 3, 40),
             ("pace", 1, 30),
+            ("parked_share", 0, 1),
         ):
             _number(name, getattr(self, name), low, high)
         for name, low, high in (
@@ -130,6 +160,8 @@ class DrivingConfig:
             ("lanes", 1, 5),
             ("oncoming_lanes", 0, 3),
             ("traffic_vehicles", 0, 128),
+            ("cyclists", 0, 32),
+            ("pedestrians", 0, 64),
             ("blocked_lanes", 1, 5),
             ("num_maps", 1, 100_000),
         ):
@@ -144,6 +176,14 @@ class DrivingConfig:
             raise ValueError(
                 f"traffic_speed={self.traffic_speed} must be (low, high) with 1 <= low <= high <= 40"
             )
+        for name in ("traffic_density", "aggressiveness"):
+            pair = getattr(self, name)
+            if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
+                raise ValueError(f"{name}={pair} must be (low, high) with 0 <= low <= high <= 1")
+        for name in ("any_lane", "emergency"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}={getattr(self, name)!r} must be True or False")
+        check_map(self.map)
         if self.obstacle_spacing != 0:
             _number("obstacle_spacing", self.obstacle_spacing, 20, 5000)
         if self.num_scenarios is not None:
@@ -172,6 +212,22 @@ class DrivingConfig:
                 hint = f"; did you mean {' or '.join(close)}?" if close else ""
                 raise ValueError(f"{key}={value!r} is not a setting of the driving world{hint}")
         return cls(**{**defaults, **given})
+
+
+def check_map(value: str) -> None:
+    """Raise a ValueError unless ``map`` names a layout, an OpenDRIVE file or a string of blocks."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"map={value!r} must be a name, a string of blocks or the path of an .xodr file")
+    if value in MAPS or value.endswith(".xodr"):
+        return
+    from mmenvs.driving.roads.blocks import BLOCKS
+
+    unknown = sorted(set(value) - set(BLOCKS))
+    if unknown:
+        raise ValueError(
+            f"map={value!r} must be one of {', '.join(map(repr, MAPS))}, the path of an .xodr file, or a string "
+            f"of blocks from {''.join(BLOCKS)}; {''.join(unknown)!r} is none"
+        )
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mmenvs.core.arrays import BoolArray
+from mmenvs.core.arrays import BoolArray, FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
-from mmenvs.driving.roads.raster import code_at, road_coordinates
+from mmenvs.driving.roads.lanes import lane_at, project
+from mmenvs.driving.roads.raster import code_at
+from mmenvs.driving.roads.routes import P_GATE, P_GATE_LANE, P_LANE, P_LANE_STATION, P_SHIFT
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.state import Params, Worlds
 
 _WRAP = 2.0 * math.pi
+APPROACH = 8.0  # how far before a line it counts whether the ego has stopped [m]
 
 
 @fast_function
@@ -92,6 +95,7 @@ def drive_ego(
     ego[st.X], ego[st.Y], ego[st.HEADING] = x, y, heading
     ego[st.SPEED] = new_speed
     ego[st.STEERING] = steering
+    ego[st.WAIT] = ego[st.WAIT] + dt if new_speed < 0.4 else 0.0
     ego[st.ACCELERATION] = acceleration
     ego[st.YAW_RATE] = yaw_rate
     ego[st.COMMAND_CHANGE] = abs(steering - before) / st.MAX_STEERING
@@ -99,25 +103,58 @@ def drive_ego(
 
 
 @fast_function
-def localise_ego(
+def path_of(
     world: int,
-    params: Params,
     worlds: Worlds,
     maps: Maps,
-) -> None:
-    """Update station, offset and heading error of the ego, and the progress since the last call [m]."""
+) -> FloatArray:
+    """Return the path that the ego of a world follows, a view of shape (samples, 13)."""
+    slot, route = worlds.slot[world], worlds.route[world]
+    begin = maps.route_begin[slot, route]
+    path: FloatArray = maps.path[slot, begin : begin + maps.route_samples[slot, route]]
+    return path
+
+
+@fast_function
+def localise_ego(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+) -> int:
+    """Find where on its path and in which lane the ego is, and the junction ahead.
+
+    Returns:
+        The lane of a junction whose line the ego's front has passed since the last call, or -1.
+    """
     ego = worlds.ego[world]
     slot = worlds.slot[world]
-    samples = maps.samples[slot]
-    reference = maps.reference[slot, :samples]
-    station, offset, index = road_coordinates(reference, ego[st.X], ego[st.Y], worlds.ego_index[world])
+    path = path_of(world, worlds, maps)
+    station, offset, index = project(path, ego[st.X], ego[st.Y], worlds.ego_index[world])
     worlds.ego_index[world] = index
     ego[st.PROGRESS] = station - ego[st.STATION]
     ego[st.STATION] = station
     ego[st.OFFSET] = offset
-    along = math.cos(ego[st.HEADING]) * reference[index, 2] + math.sin(ego[st.HEADING]) * reference[index, 3]
-    across = math.sin(ego[st.HEADING]) * reference[index, 2] - math.cos(ego[st.HEADING]) * reference[index, 3]
+    row = path[index]
+    along = math.cos(ego[st.HEADING]) * row[2] + math.sin(ego[st.HEADING]) * row[3]
+    across = math.sin(ego[st.HEADING]) * row[2] - math.cos(ego[st.HEADING]) * row[3]
     ego[st.HEADING_ERROR] = math.atan2(across, along)
+    lane = int(row[P_LANE])
+    there = min(max(row[P_LANE_STATION] + station - index, 0.0), maps.lane_length[slot, lane])
+    found, found_station, found_offset, direction = lane_at(slot, lane, there, offset + row[P_SHIFT], maps)
+    ego[st.LANE], ego[st.LANE_STATION], ego[st.LANE_OFFSET] = found, found_station, found_offset
+    ego[st.LANE_DIRECTION] = direction
+    # The line is where the junction's lane begins; it is passed by the front of the car.
+    passed = -1
+    if ego[st.NEXT_LANE] >= 0.0 and ego[st.TO_NEXT] > 0.0 and ego[st.TO_NEXT] <= ego[st.PROGRESS]:
+        passed = int(ego[st.NEXT_LANE])
+    front = station + 0.5 * st.EGO_LENGTH
+    ahead = path[min(max(int(front), 0), len(path) - 1)]
+    ego[st.NEXT_LANE] = ahead[P_GATE_LANE]
+    ego[st.TO_NEXT] = ahead[P_GATE] - front
+    near = ego[st.TO_NEXT] < APPROACH
+    if passed < 0:
+        ego[st.SLOWEST] = min(ego[st.SLOWEST], ego[st.SPEED]) if near else 100.0
+    return passed
 
 
 @fast_function

@@ -10,21 +10,34 @@ from numpy.typing import NDArray
 
 from mmenvs.core.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from mmenvs.core.kernels import fast_function, kernel
-from mmenvs.core.random import integer_below, uniform_between
+from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
-from mmenvs.driving.collision import ego_collides, place_cars, place_obstacles, place_on_road
-from mmenvs.driving.dynamics import drive_ego, localise_ego, wheels_off_road
-from mmenvs.driving.rewards import reward_terms
+from mmenvs.driving.actors.lists import items_needed, make_lists
+from mmenvs.driving.actors.obstacles import place_obstacles
+from mmenvs.driving.actors.people import place_people, place_people_boxes, step_people
+from mmenvs.driving.actors.signals import set_lights
+from mmenvs.driving.actors.spawn import place_traffic
+from mmenvs.driving.actors.traffic import step_traffic
+from mmenvs.driving.collision import ego_collides, place_cars
+from mmenvs.driving.dynamics import drive_ego, localise_ego, path_of, wheels_off_road
+from mmenvs.driving.rewards import failed, reward_terms
+from mmenvs.driving.roads.lanes import lane_width, place_on_path
+from mmenvs.driving.roads.network import SIGNAL, STOP
+from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION, P_LEFT, P_LIMIT, P_RIGHT
 from mmenvs.driving.sensors.camera import photograph, portray
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
-from mmenvs.driving.traffic import place_traffic, step_traffic
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.sensors.camera import View
     from mmenvs.driving.state import Params, Worlds
+
+
+STOPPED = 0.5  # who has been slower than this before a stop line has stopped [m/s]
+HELD_GAP = 30.0  # an ambulance this near behind the ego is held up by it [m]
+HELD_STEPS = 60.0  # how many steps it may be held up
 
 
 class Outputs(NamedTuple):
@@ -83,6 +96,46 @@ def _place_ego_box(
     box[st.B_RADIUS] = 0.5 * (st.EGO_LENGTH + st.EGO_WIDTH)
 
 
+@fast_function
+def _start_ego(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Put the ego on its route, in any lane of the route's direction that leads on to the same place."""
+    slot, route = worlds.slot[world], worlds.route[world]
+    stream = worlds.random
+    ego = worlds.ego[world]
+    ego[:] = 0.0
+    start = maps.route_start[slot, route]
+    path = path_of(world, worlds, maps)
+    offset = uniform_between(stream, world, -0.3, 0.3)
+    if params.any_lane:
+        row = path[int(start)]
+        lane, station = int(row[P_LANE]), row[P_LANE_STATION]
+        count, leftmost = 1, lane
+        while maps.lane_left[slot, leftmost] >= 0:
+            leftmost = int(maps.lane_left[slot, leftmost])
+            count += 1
+        rightmost, to_right = lane, 0
+        while maps.lane_right[slot, rightmost] >= 0:
+            rightmost = int(maps.lane_right[slot, rightmost])
+            to_right += 1
+        place = integer_below(stream, world, count + to_right) - to_right
+        offset += place * lane_width(slot, lane, station, maps)
+    x, y, cos, sin = place_on_path(path, start, offset)
+    ego[st.X], ego[st.Y] = x, y
+    ego[st.HEADING] = math.atan2(sin, cos) + uniform_between(stream, world, -0.03, 0.03)
+    ego[st.SPEED] = params.pace if params.steer_task else params.start_speed
+    ego[st.STATION] = start
+    ego[st.NEXT_LANE] = -1.0
+    ego[st.SLOWEST] = 100.0
+    worlds.ego_index[world] = int(start)
+    localise_ego(world, worlds, maps)
+    ego[st.PROGRESS] = 0.0
+
+
 @kernel
 def reset_worlds(
     begin: int,
@@ -92,28 +145,23 @@ def reset_worlds(
     worlds: Worlds,
     maps: Maps,
 ) -> None:
-    """Start an episode in the worlds ``which[begin:end]``, whose slot and streams are set."""
+    """Start an episode in the worlds ``which[begin:end]``, whose slot, route and streams are set."""
+    lists = make_lists(
+        maps.lane_begin.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
+    )
     for position in range(begin, end):
         world = which[position]
-        slot = worlds.slot[world]
-        ego = worlds.ego[world]
-        ego[:] = 0.0
         worlds.flags[world] = False
         worlds.steps[world] = 0
-        reference = maps.reference[slot, : maps.samples[slot]]
-        lane = integer_below(worlds.random, world, params.lanes)
-        offset = maps.lane_offset[slot, lane] + uniform_between(worlds.random, world, -0.3, 0.3)
-        x, y, cos, sin = place_on_road(reference, params.start, offset)
-        ego[st.X], ego[st.Y] = x, y
-        ego[st.HEADING] = math.atan2(sin, cos) + uniform_between(worlds.random, world, -0.03, 0.03)
-        ego[st.SPEED] = params.pace if params.steer_task else 0.5 * params.speed_limit
-        ego[st.STATION] = params.start
-        worlds.ego_index[world] = int(params.start)
-        localise_ego(world, params, worlds, maps)
-        place_traffic(world, params, worlds, maps)
-        place_obstacles(world, worlds, maps)
-        place_cars(world, worlds, maps)
+        worlds.phase[world] = 1000.0 * uniform(worlds.random, world)
+        _start_ego(world, params, worlds, maps)
         _place_ego_box(world, worlds)
+        set_lights(world, params.dt, worlds, maps)
+        place_obstacles(world, params, worlds, maps)
+        place_traffic(world, params, worlds, maps, lists)
+        place_cars(world, worlds, maps)
+        place_people(world, params, worlds, maps)
+        place_people_boxes(world, worlds, maps)
 
 
 @kernel
@@ -131,24 +179,68 @@ def step_worlds(
     terms: FloatArray,
 ) -> None:
     """Advance the worlds ``which[begin:end]`` by one step."""
+    lists = make_lists(
+        maps.lane_begin.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
+    )
     for position in range(begin, end):
         world = which[position]
         worlds.steps[world] += 1
-        step_traffic(world, params, worlds, maps)
+        step_traffic(world, params, worlds, maps, lists)
+        step_people(world, params, worlds, maps)
         drive_ego(world, actions[world, 0], actions[world, 1], params, worlds)
-        localise_ego(world, params, worlds, maps)
+        passed = localise_ego(world, worlds, maps)
         place_cars(world, worlds, maps)
+        place_people_boxes(world, worlds, maps)
         _place_ego_box(world, worlds)
-        slot = worlds.slot[world]
-        offset = worlds.ego[world, st.OFFSET]
+        judge(world, passed, drivable, worlds, maps)
         flags = worlds.flags[world]
-        flags[st.COLLISION] = ego_collides(world, worlds)
-        flags[st.OFF_ROAD] = wheels_off_road(world, worlds, maps, drivable) >= 2
-        failed = flags[st.COLLISION] or flags[st.OFF_ROAD]
-        flags[st.SUCCESS] = not failed and worlds.ego[world, st.STATION] >= params.finish
-        flags[st.WRONG_SIDE] = offset > maps.lane_offset[slot, params.lanes - 1] + 0.5 * params.lane_width
-        rewards[world] = reward_terms(world, params, worlds, terms)
-        terminated[world] = failed or flags[st.SUCCESS]
+        limit = min(params.speed_limit, path_of(world, worlds, maps)[worlds.ego_index[world], P_LIMIT])
+        rewards[world] = reward_terms(world, params, limit, worlds, terms)
+        terminated[world] = flags[st.SUCCESS] or failed(flags)
+
+
+@fast_function
+def judge(
+    world: int,
+    passed: int,
+    drivable: BoolArray,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Write the flags of one world; ``passed`` is the lane of a junction that the ego has just entered."""
+    slot, route = worlds.slot[world], worlds.route[world]
+    ego, flags = worlds.ego[world], worlds.flags[world]
+    flags[st.COLLISION] = ego_collides(world, worlds) >= 0
+    flags[st.OFF_ROAD] = wheels_off_road(world, worlds, maps, drivable) >= 2
+    here = path_of(world, worlds, maps)[worlds.ego_index[world]]
+    flags[st.OFF_ROUTE] = ego[st.OFFSET] > here[P_LEFT] + 2.0 or -ego[st.OFFSET] > here[P_RIGHT] + 2.0
+    flags[st.WRONG_SIDE] = ego[st.LANE_DIRECTION] < 0.0
+    flags[st.RED_LIGHT] = flags[st.STOP_SIGN] = False
+    if passed >= 0:
+        group = maps.lane_group[slot, passed]
+        if maps.lane_rule[slot, passed] == SIGNAL and group >= 0:
+            flags[st.RED_LIGHT] = worlds.lights[world, group] == st.RED
+        elif maps.lane_rule[slot, passed] == STOP:
+            flags[st.STOP_SIGN] = ego[st.SLOWEST] > STOPPED
+    flags[st.OBSTRUCTION] = _obstructs(world, worlds)
+    arrived = ego[st.STATION] >= maps.route_finish[slot, route]
+    flags[st.SUCCESS] = arrived and not failed(flags)
+
+
+@fast_function
+def _obstructs(
+    world: int,
+    worlds: Worlds,
+) -> bool:
+    """Say whether the ego has kept an ambulance behind it for too long."""
+    cars, ego = worlds.cars[world], worlds.ego[world]
+    if cars[st.C_KIND, 0] != st.EMERGENCY or cars[st.C_ACTIVE, 0] < 0.5:
+        return False
+    gap = ego[st.LANE_STATION] - cars[st.C_STATION, 0]
+    held = cars[st.C_LANE, 0] == ego[st.LANE] and 0.0 < gap < HELD_GAP
+    slowed = cars[st.C_SPEED, 0] < 0.75 * cars[st.C_DESIRED, 0]
+    ego[st.HELD] = ego[st.HELD] + 1.0 if held and slowed else max(ego[st.HELD] - 1.0, 0.0)
+    return bool(ego[st.HELD] > HELD_STEPS)
 
 
 @kernel

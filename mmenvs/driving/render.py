@@ -224,9 +224,7 @@ def _progress(
     unit: float,
 ) -> None:
     """Draw how far along the route the car is."""
-    params = simulator.params
-    station = simulator.worlds.ego[world, st.STATION]
-    share = float(np.clip((station - params.start) / (params.finish - params.start), 0, 1))
+    share = float(simulator.infos["route_completion"][world])
     x, y = place
     thick = max(int(2 * unit), 1)
     cv2.rectangle(picture, (x, y - thick), (x + length, y + thick), (70, 76, 86), -1)

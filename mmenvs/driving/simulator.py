@@ -20,16 +20,18 @@ from mmenvs.driving import state as st
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.render import Painter
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.generator import generate_road
 from mmenvs.driving.roads.library import Maps, RoadLibrary
-from mmenvs.driving.roads.raster import rasterise
+from mmenvs.driving.roads.sources import compile_map
 from mmenvs.driving.sensors import motion, radar
 from mmenvs.driving.sensors.camera import make_view
 
 # Salts that keep the streams of different purposes, and the two splits, apart.
 _SPLIT_SALT = {"train": 0x7261696E, "test": 0x74657374}
-_WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW = (np.uint64(1 << n) for n in (40, 41, 42, 43))
+_WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW, _ROUTE_DRAW = (
+    np.uint64(1 << n) for n in (40, 41, 42, 43, 44)
+)
 
+_COSTLY = [st.COLLISION, st.OFF_ROAD, st.OFF_ROUTE, st.RED_LIGHT, st.STOP_SIGN, st.OBSTRUCTION]
 #: The grid of ``action="discrete"``: five steering by three pedal values.
 DISCRETE_ACTIONS = np.array(
     [(steering, pedal) for pedal in (-0.6, 0.0, 0.8) for steering in (0.5, 0.12, 0.0, -0.12, -0.5)]
@@ -61,7 +63,7 @@ class DrivingSimulator(Simulator):
         self.worlds = st.make_worlds(config, num_worlds)
         self.render_fps = round(1 / config.dt)
         self._library = RoadLibrary(config, num_worlds)
-        self._pool = WorldPool(num_worlds, config.threads)
+        self.pool = WorldPool(num_worlds, config.threads)
         self._make_spaces()
         self._make_sensors()
         self.rewards = np.zeros(num_worlds)
@@ -73,6 +75,7 @@ class DrivingSimulator(Simulator):
         self._painter: Painter | None = None
         self._completion = np.zeros(num_worlds)
         self._cost = np.zeros(num_worlds)
+        self._start, self._span = np.zeros(num_worlds), np.ones(num_worlds)
         self.infos = self._make_infos()
 
     @property
@@ -105,6 +108,12 @@ class DrivingSimulator(Simulator):
         map_seeds = derive_seeds(salt, _MAP_STREAM + chosen % np.uint64(config.num_maps))
         for world, map_seed in zip(worlds.tolist(), map_seeds.tolist(), strict=True):
             state.slot[world] = self._library.assign(world, map_seed)
+        slots = state.slot[worlds]
+        draw = derive_seeds(own, np.full(len(worlds), _ROUTE_DRAW))
+        routes = (draw % self.maps.routes[slots].astype(np.uint64)).astype(np.int32)
+        state.route[worlds] = routes
+        self._start[worlds] = self.maps.route_start[slots, routes]
+        self._span[worlds] = self.maps.route_finish[slots, routes] - self._start[worlds]
         self.rewards[worlds] = 0.0
         self.terminated[worlds] = False
         self._terms[worlds] = 0.0
@@ -134,7 +143,7 @@ class DrivingSimulator(Simulator):
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.close()
+        self.pool.close()
 
     def _make_spaces(self) -> None:
         config = self.config
@@ -192,6 +201,10 @@ class DrivingSimulator(Simulator):
             "success": flags[:, st.SUCCESS],
             "collision": flags[:, st.COLLISION],
             "off_road": flags[:, st.OFF_ROAD],
+            "off_route": flags[:, st.OFF_ROUTE],
+            "red_light": flags[:, st.RED_LIGHT],
+            "stop_sign": flags[:, st.STOP_SIGN],
+            "obstruction": flags[:, st.OBSTRUCTION],
             "route_completion": self._completion,
             "speed": self.worlds.ego[:, st.SPEED],
             "cost": self._cost,
@@ -200,9 +213,9 @@ class DrivingSimulator(Simulator):
 
     def _update_infos(self) -> None:
         flags = self.worlds.flags
-        np.logical_or(flags[:, st.COLLISION], flags[:, st.OFF_ROAD], out=self._cost, casting="unsafe")
-        span = self.params.finish - self.params.start
-        np.clip((self.worlds.ego[:, st.STATION] - self.params.start) / span, 0.0, 1.0, out=self._completion)
+        self._cost[:] = flags[:, _COSTLY].any(axis=1)
+        done = (self.worlds.ego[:, st.STATION] - self._start) / self._span
+        np.clip(done, 0.0, 1.0, out=self._completion)
 
     def _observe(self, which: NDArray[np.int64]) -> None:
         self._run(kernels.observe_worlds, which, *self._observe_arguments())
@@ -227,7 +240,7 @@ class DrivingSimulator(Simulator):
         helper = None
         if not is_cached(kernels.observe_worlds):
             helper = compile_aside(__name__, "compile_observer")
-            rasterise(generate_road(self.config, 0))
+            compile_map(self.config, 0)
         self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.maps)
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
         if helper is not None:
@@ -244,7 +257,7 @@ class DrivingSimulator(Simulator):
     def _run(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> None:
         """Run a kernel over some worlds, through its direct entry."""
         entry = self._bind(function, which, *arguments)
-        self._pool.run(entry, which, *arguments, count=len(which))
+        self.pool.run(entry, which, *arguments, count=len(which))
 
 
 def compile_observer() -> None:

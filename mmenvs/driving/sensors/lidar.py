@@ -10,7 +10,7 @@ from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import normal
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network
-from mmenvs.driving.roads.library import GRID
+from mmenvs.driving.roads.compiled import GRID
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
-from mmenvs.driving.collision import place_on_road
+from mmenvs.driving.dynamics import path_of
+from mmenvs.driving.roads.lanes import place_on_path
+from mmenvs.driving.roads.routes import P_LEFT, P_LIMIT, P_RIGHT
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
@@ -58,7 +60,7 @@ def measure_state(
         out: Shape (worlds, 10), float32.
     """
     ego = worlds.ego[world]
-    slot = worlds.slot[world]
+    here = path_of(world, worlds, maps)[worlds.ego_index[world]]
     row = out[world]
     row[0] = _clip(ego[st.SPEED] / SPEED_SCALE)
     row[1] = _clip(ego[st.ACCELERATION] / ACCELERATION_SCALE)
@@ -67,8 +69,8 @@ def measure_state(
     row[4] = _clip(ego[st.YAW_RATE] / YAW_SCALE)
     row[5] = math.sin(ego[st.HEADING_ERROR])
     row[6] = _clip(ego[st.OFFSET] / OFFSET_SCALE)
-    row[7] = _clip((maps.edges[slot, 0] - ego[st.OFFSET]) / CLEARANCE_SCALE)
-    row[8] = _clip((ego[st.OFFSET] - maps.edges[slot, 1]) / CLEARANCE_SCALE)
+    row[7] = _clip((here[P_LEFT] - ego[st.OFFSET]) / CLEARANCE_SCALE)
+    row[8] = _clip((here[P_RIGHT] + ego[st.OFFSET]) / CLEARANCE_SCALE)
     row[9] = ego[st.PEDAL]
 
 
@@ -83,7 +85,7 @@ def navigate(
 ) -> None:
     """Write the way-points ahead in the ego frame, the speed limit and the share of the route done.
 
-    The way-points lie on the middle of the lanes of travel; x is ahead and y is left, divided by 50 m.
+    The way-points lie on the path; x is ahead and y is left, divided by 50 m.
 
     Args:
         world: Index of the world.
@@ -96,16 +98,18 @@ def navigate(
     ego = worlds.ego[world]
     slot = worlds.slot[world]
     row = out[world]
-    reference = maps.reference[slot, : maps.samples[slot]]
-    middle = 0.5 * (maps.lane_offset[slot, 0] + maps.lane_offset[slot, params.lanes - 1])
+    path = path_of(world, worlds, maps)
     cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
-    last = float(maps.samples[slot] - 1)
+    last = float(len(path) - 1)
     for k in range(len(distances)):
         station = min(ego[st.STATION] + distances[k], last)
-        x, y, _, _ = place_on_road(reference, station, middle)
+        x, y, _, _ = place_on_path(path, station, 0.0)
         dx, dy = x - ego[st.X], y - ego[st.Y]
         row[2 * k] = _clip((dx * cos + dy * sin) / NAVIGATION_SCALE)
         row[2 * k + 1] = _clip((dy * cos - dx * sin) / NAVIGATION_SCALE)
-    done = (ego[st.STATION] - params.start) / (params.finish - params.start)
-    row[2 * len(distances)] = _clip(params.speed_limit / SPEED_SCALE)
+    route = worlds.route[world]
+    start, finish = maps.route_start[slot, route], maps.route_finish[slot, route]
+    done = (ego[st.STATION] - start) / (finish - start)
+    limit = min(params.speed_limit, path[worlds.ego_index[world], P_LIMIT])
+    row[2 * len(distances)] = _clip(limit / SPEED_SCALE)
     row[2 * len(distances) + 1] = _clip(done)

@@ -15,7 +15,7 @@ import numpy as np
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving.roads import network
-from mmenvs.driving.roads.library import GRID
+from mmenvs.driving.roads.compiled import GRID
 from mmenvs.driving.roads.surface import BUILDING, POLE, VEGETATION
 from mmenvs.driving.sensors.solids import (
     FLAT,

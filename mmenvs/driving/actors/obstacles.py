@@ -1,0 +1,151 @@
+"""What stands in the way: parked cars, barriers and cones on the ego's route, cars in parking spaces."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.core.random import integer_below, uniform, uniform_between
+from mmenvs.driving import state as st
+from mmenvs.driving.roads.lanes import beside, place_on_lane
+from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Params, Worlds
+
+KEEP_FROM_JUNCTION = 25.0  # no obstacle this near to either end of a lane that leads on [m]
+
+
+@fast_function
+def place_obstacles(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Place the obstacles of a world and write their boxes, after those of the cars; they never move."""
+    worlds.obstacle_count[world] = 0
+    if params.obstacle_spacing > 0.0:
+        _block_lanes(world, params, worlds, maps)
+    if params.parked_share > 0.0:
+        _park(world, params, worlds, maps)
+    slot = worlds.slot[world]
+    obstacles = worlds.obstacles[world]
+    first = worlds.cars.shape[2]
+    for k in range(worlds.obstacle_count[world]):
+        box = worlds.boxes[world, first + k]
+        lane = int(obstacles[st.O_LANE, k])
+        if lane >= 0:
+            x, y, cos, sin = place_on_lane(
+                slot, lane, obstacles[st.O_STATION, k], obstacles[st.O_OFFSET, k], maps
+            )
+            box[st.B_X], box[st.B_Y], box[st.B_COS], box[st.B_SIN] = x, y, cos, sin
+        else:
+            spot = maps.spots[slot, int(obstacles[st.O_STATION, k])]
+            box[st.B_X], box[st.B_Y] = spot[0], spot[1]
+            box[st.B_COS], box[st.B_SIN] = math.cos(spot[2]), math.sin(spot[2])
+        box[st.B_HALF_LENGTH] = 0.5 * obstacles[st.O_LENGTH, k]
+        box[st.B_HALF_WIDTH] = 0.5 * obstacles[st.O_WIDTH, k]
+        box[st.B_HEIGHT] = obstacles[st.O_HEIGHT, k]
+        box[st.B_KIND] = obstacles[st.O_KIND, k]
+        box[st.B_HUE] = obstacles[st.O_HUE, k]
+        box[st.B_VX] = 0.0
+        box[st.B_VY] = 0.0
+        box[st.B_RADIUS] = 0.5 * (obstacles[st.O_LENGTH, k] + obstacles[st.O_WIDTH, k])
+
+
+@fast_function
+def _add(
+    world: int,
+    lane: int,
+    station: float,
+    offset: float,
+    length: float,
+    width: float,
+    height: float,
+    kind: int,
+    worlds: Worlds,
+) -> None:
+    """Note one obstacle, if there is room for it."""
+    obstacles = worlds.obstacles[world]
+    count = worlds.obstacle_count[world]
+    if count >= obstacles.shape[1]:
+        return
+    obstacles[st.O_LANE, count] = lane
+    obstacles[st.O_STATION, count] = station
+    obstacles[st.O_OFFSET, count] = offset
+    obstacles[st.O_LENGTH, count] = length
+    obstacles[st.O_WIDTH, count] = width
+    obstacles[st.O_HEIGHT, count] = height
+    obstacles[st.O_KIND, count] = kind
+    obstacles[st.O_HUE, count] = uniform(worlds.random, world)
+    worlds.obstacle_count[world] = count + 1
+
+
+@fast_function
+def _block_lanes(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Block one or two of the lanes beside the route at intervals; at least one always stays open."""
+    slot, route = worlds.slot[world], worlds.route[world]
+    stream = worlds.random
+    start, finish = maps.route_start[slot, route], maps.route_finish[slot, route]
+    at = start + uniform_between(stream, world, 0.9, 1.4) * params.obstacle_spacing
+    while at < finish - 12.0:
+        row = maps.path[slot, maps.route_begin[slot, route] + int(at)]
+        lane, station = int(row[P_LANE]), row[P_LANE_STATION]
+        lanes = 1
+        while maps.lane_right[slot, lane] >= 0:
+            other = int(maps.lane_right[slot, lane])
+            station = beside(slot, lane, other, station, maps)
+            lane = other
+        leftmost = lane
+        while maps.lane_left[slot, leftmost] >= 0:
+            leftmost = int(maps.lane_left[slot, leftmost])
+            lanes += 1
+        blocked = min(min(params.blocked_lanes, 2 if uniform(stream, world) < 0.2 else 1), lanes - 1)
+        first = integer_below(stream, world, lanes)
+        remaining = maps.lane_length[slot, lane] - station
+        clear = maps.lane_next[slot, lane, 0] >= 0 and min(station, remaining) < KEEP_FROM_JUNCTION
+        if maps.lane_junction[slot, lane] >= 0 or clear:
+            blocked = 0
+        for k in range(blocked):
+            place, chosen = (first + k) % lanes, lane
+            there = station
+            for _ in range(place):
+                other = int(maps.lane_left[slot, chosen])
+                there = beside(slot, chosen, other, there, maps)
+                chosen = other
+            there += uniform_between(stream, world, -1.0, 1.0)
+            draw = uniform(stream, world)
+            if draw < 0.45:
+                pieces, kind, length, width, height = 1, st.PARKED, 4.4, 1.8, 1.5
+            elif draw < 0.75:
+                pieces, kind, length, width, height = 1, st.BARRIER, 0.5, 2.7, 1.0
+            else:
+                pieces, kind, length, width, height = 3, st.CONE, 0.45, 0.45, 0.85
+            for piece in range(pieces):
+                aside = (piece - 0.5 * (pieces - 1)) * 1.0 + 0.3 * (uniform(stream, world) - 0.5)
+                _add(world, chosen, there + 0.8 * piece, aside, length, width, height, kind, worlds)
+        at += uniform_between(stream, world, 0.75, 1.25) * params.obstacle_spacing
+
+
+@fast_function
+def _park(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Fill parking spaces with cars, but never the one that the ego is to use."""
+    slot = worlds.slot[world]
+    for spot in range(maps.spot_count[slot]):
+        taken = uniform(worlds.random, world) < params.parked_share
+        if taken and spot != worlds.spot[world]:
+            length = uniform_between(worlds.random, world, 3.9, 4.7)
+            _add(world, -1, spot, 0.0, length, 1.82, 1.5, st.PARKED, worlds)

@@ -1,0 +1,171 @@
+"""People on foot: they come to a crossing, wait for their moment, and walk over the road."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmenvs.core.kernels import fast_function
+from mmenvs.core.random import integer_below, uniform, uniform_between
+from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import X_AT, X_LANE, X_STATION
+from mmenvs.driving.roads.lanes import lane_width, place_on_lane
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.state import Params, Worlds
+
+ARRIVALS = 0.12  # how often an absent person comes to a crossing [1/s]
+B_EXPECTED = 2.5  # braking that people expect of drivers [m/s^2]
+REACTION = 0.8  # [s]
+NOTICE = 2.5  # a lane is kept free once somebody is this far from it [m]
+HEIGHT, SIZE = 1.72, 0.5  # [m]
+ABSENT, WAITING, WALKING = range(3)
+
+
+@fast_function
+def place_people(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Start the people of a world: absent, waiting, or already on their way."""
+    people = worlds.people[world]
+    slot = worlds.slot[world]
+    people[:, :] = 0.0
+    worlds.busy[world] = 0
+    if maps.crossing_count[slot] == 0:
+        return
+    for person in range(people.shape[1]):
+        if uniform(worlds.random, world) < 0.5:
+            _arrive(world, person, worlds, maps)
+
+
+@fast_function
+def _arrive(
+    world: int,
+    person: int,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Bring a person to an end of a crossing."""
+    people = worlds.people[world]
+    stream = worlds.random
+    slot = worlds.slot[world]
+    people[st.W_CROSSING, person] = integer_below(stream, world, maps.crossing_count[slot])
+    people[st.W_FORWARD, person] = 1.0 if uniform(stream, world) < 0.5 else -1.0
+    people[st.W_ALONG, person] = -0.8
+    people[st.W_ASIDE, person] = uniform_between(stream, world, -0.35, 0.35)
+    people[st.W_SPEED, person] = uniform_between(stream, world, 0.9, 1.7)
+    people[st.W_HUE, person] = uniform(stream, world)
+    people[st.W_STATE, person] = WAITING
+
+
+@fast_function
+def step_people(
+    world: int,
+    params: Params,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Advance the people of a world, and note which lanes they want to be kept free."""
+    slot = worlds.slot[world]
+    if maps.crossing_count[slot] == 0:
+        return
+    people = worlds.people[world]
+    busy = worlds.busy[world]
+    busy[:] = 0
+    for person in range(people.shape[1]):
+        if people[st.W_STATE, person] == ABSENT:
+            if uniform(worlds.random, world) < ARRIVALS * params.dt:
+                _arrive(world, person, worlds, maps)
+            continue
+        crossing = int(people[st.W_CROSSING, person])
+        row = maps.crossings[slot, crossing]
+        length = math.sqrt((row[2] - row[0]) ** 2 + (row[3] - row[1]) ** 2)
+        if people[st.W_STATE, person] == WAITING:
+            if not _may_walk(world, crossing, people[st.W_FORWARD, person], worlds, maps):
+                continue
+            people[st.W_STATE, person] = WALKING
+        along = people[st.W_ALONG, person] + people[st.W_SPEED, person] * params.dt
+        people[st.W_ALONG, person] = along
+        if along > length + 0.8:
+            people[st.W_STATE, person] = ABSENT
+            continue
+        forward = people[st.W_FORWARD, person] > 0.0
+        begin, end = maps.crossing_lane_begin[slot, crossing], maps.crossing_lane_begin[slot, crossing + 1]
+        for entry in range(begin, end):
+            met = maps.crossing_lanes[slot, entry]
+            ahead = (met[X_AT] if forward else length - met[X_AT]) - along
+            half = 0.5 * lane_width(slot, int(met[X_LANE]), met[X_STATION], maps)
+            if -half - 0.4 < ahead < half + NOTICE:
+                busy[crossing] |= np.uint32(1 << (entry - begin))
+
+
+@fast_function
+def _may_walk(
+    world: int,
+    crossing: int,
+    forward: float,
+    worlds: Worlds,
+    maps: Maps,
+) -> bool:
+    """Say whether a person steps onto the road: at green, or when all who come can stop in comfort."""
+    slot = worlds.slot[world]
+    group = int(maps.crossings[slot, crossing, 5])
+    if group >= 0 and worlds.lights[world, group] != st.GREEN:
+        return False
+    begin, end = maps.crossing_lane_begin[slot, crossing], maps.crossing_lane_begin[slot, crossing + 1]
+    cars = worlds.cars.shape[2]
+    for entry in range(begin, end):
+        met = maps.crossing_lanes[slot, entry]
+        x, y, _, _ = place_on_lane(slot, int(met[X_LANE]), met[X_STATION], 0.0, maps)
+        for k in range(cars + 1):
+            box = worlds.boxes[world, k] if k < cars else worlds.ego_box[world]
+            speed = worlds.cars[world, st.C_SPEED, k] if k < cars else worlds.ego[world, st.SPEED]
+            if speed < 0.5:
+                continue
+            dx, dy = x - box[st.B_X], y - box[st.B_Y]
+            ahead = dx * box[st.B_COS] + dy * box[st.B_SIN]
+            aside = abs(dy * box[st.B_COS] - dx * box[st.B_SIN])
+            room = box[st.B_HALF_LENGTH] + 4.0 + REACTION * speed + speed * speed / (2.0 * B_EXPECTED)
+            if aside < 2.6 and -box[st.B_HALF_LENGTH] - 2.0 < ahead < room:
+                return False
+    return True
+
+
+@fast_function
+def place_people_boxes(
+    world: int,
+    worlds: Worlds,
+    maps: Maps,
+) -> None:
+    """Write the boxes of the people of a world, after those of cars and obstacles."""
+    people = worlds.people[world]
+    slot = worlds.slot[world]
+    at = worlds.cars.shape[2] + worlds.obstacle_count[world]
+    for person in range(people.shape[1]):
+        if people[st.W_STATE, person] == ABSENT:
+            continue
+        row = maps.crossings[slot, int(people[st.W_CROSSING, person])]
+        length = max(math.sqrt((row[2] - row[0]) ** 2 + (row[3] - row[1]) ** 2), 1e-3)
+        cos, sin = (row[2] - row[0]) / length, (row[3] - row[1]) / length
+        forward = people[st.W_FORWARD, person]
+        along = people[st.W_ALONG, person]
+        place = along if forward > 0.0 else length - along
+        aside = people[st.W_ASIDE, person] * row[4]
+        box = worlds.boxes[world, at]
+        box[st.B_X] = row[0] + cos * place - sin * aside
+        box[st.B_Y] = row[1] + sin * place + cos * aside
+        box[st.B_COS], box[st.B_SIN] = cos * forward, sin * forward
+        box[st.B_HALF_LENGTH] = box[st.B_HALF_WIDTH] = 0.5 * SIZE
+        box[st.B_HEIGHT], box[st.B_KIND] = HEIGHT, st.PEDESTRIAN
+        box[st.B_HUE] = people[st.W_HUE, person]
+        speed = people[st.W_SPEED, person] if people[st.W_STATE, person] == WALKING else 0.0
+        box[st.B_VX], box[st.B_VY] = speed * box[st.B_COS], speed * box[st.B_SIN]
+        box[st.B_RADIUS] = SIZE
+        at += 1
+    worlds.box_count[world] = at

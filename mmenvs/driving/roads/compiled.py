@@ -1,0 +1,255 @@
+"""A network as arrays that kernels read: lanes, conflicts at junctions, crossings, signals, routes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmenvs.driving.roads import network as net
+from mmenvs.driving.roads import routes
+from mmenvs.driving.roads.network import Network
+from mmenvs.driving.roads.raster import Raster
+
+MOST_SUCCESSORS = 4
+GRID = 24.0  # side of a scenery grid cell [m]
+
+#: What happens at the end of a lane: it goes on, the world ends, or the lane does (change before).
+GOES_ON, LEAVES, DROPS = range(3)
+
+#: Columns of ``Maps.conflicts``.
+F_LANE, F_CLEAR, F_YIELDS = range(3)
+#: Columns of ``Maps.crossing_lanes``.
+X_LANE, X_STATION, X_AT = range(3)
+MOST_CROSSED = 30  # lanes that a crossing may cross: bits of ``Worlds.busy``
+
+NEAR_SHARE = 0.8  # two lanes conflict where their centres are nearer than this share of a lane's width
+SPAWN_REACH = 160.0  # traffic starts this near to the route [m]
+_RANK = {net.FREE: 2, net.SIGNAL: 2, net.YIELD: 1, net.STOP: 0}
+
+
+def compile_network(
+    network: Network, raster: Raster, ways: Sequence[routes.Route]
+) -> dict[str, NDArray[Any]]:
+    """Return one slot of every array of ``Maps``, by name.
+
+    Args:
+        network: The roads.
+        raster: Its ground.
+        ways: Routes of the ego, at least one.
+    """
+    mask = routes.DrivableMask(network)
+    paths = [routes.trace_path(network, way, mask) for way in ways]
+    starts, finishes = zip(*(_span(network, way, path) for way, path in zip(ways, paths, strict=True)), strict=True)
+    begins = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
+    scenery, grid_start, grid_size = sort_scenery(network.scenery, raster)
+    return {
+        **_lanes(network),
+        **_conflicts(network),
+        **_crossings(network),
+        "path": np.concatenate(paths),
+        "route_begin": begins[:-1].astype(np.int32),
+        "route_samples": np.diff(begins).astype(np.int32),
+        "route_start": np.array(starts, np.float32),
+        "route_finish": np.array(finishes, np.float32),
+        "routes": np.int32(len(paths)),
+        "spawn": _spawn(network, paths),
+        "signals": np.array(
+            [(s.x, s.y, math.cos(s.heading), math.sin(s.heading), s.group) for s in network.signals], np.float32
+        ).reshape(-1, 5),
+        "signal_count": np.int32(len(network.signals)),
+        "groups": np.array(
+            [(g.cycle, g.begin, g.green, g.junction) for g in network.groups], np.float32
+        ).reshape(-1, 4),
+        "group_count": np.int32(len(network.groups)),
+        "spots": np.array([(s.x, s.y, s.heading, s.length, s.width) for s in network.spots], np.float32).reshape(
+            -1, 5
+        ),
+        "spot_count": np.int32(len(network.spots)),
+        "origin": raster.origin,
+        "level_start": raster.start[: len(raster.columns)].astype(np.int32),
+        "level_columns": raster.columns,
+        "level_rows": raster.rows,
+        "tile_index": raster.tile_index,
+        "tiles": raster.tiles,
+        "scenery": scenery,
+        "grid_start": grid_start,
+        "grid_size": grid_size,
+    }
+
+
+def _span(network: Network, way: routes.Route, path: NDArray[np.float32]) -> tuple[float, float]:
+    """Return where on its path an episode begins and where it is won [m]."""
+    first, last = network.lanes[way.lanes[0]], network.lanes[way.lanes[-1]]
+    start = min(net.RUN_IN, 0.4 * first.length)
+    end = min(net.RUN_OUT, 0.3 * last.length)
+    return start, max(len(path) - 1 - end, start + 1.0)
+
+
+def _lanes(network: Network) -> dict[str, NDArray[Any]]:
+    lanes = network.lanes
+    counts = np.array([len(lane.centre) for lane in lanes])
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    successors = np.full((len(lanes), MOST_SUCCESSORS), -1, np.int16)
+    for index, lane in enumerate(lanes):
+        kept = lane.successors[:MOST_SUCCESSORS]
+        successors[index, : len(kept)] = kept
+    before = network.predecessors()
+
+    def column(name: str, dtype: Any) -> NDArray[Any]:
+        return np.array([getattr(lane, name) for lane in lanes], dtype)
+
+    def neighbours_go_on(lane: net.Lane) -> bool:
+        return any(side >= 0 and lanes[side].successors for side in (lane.left, lane.right))
+
+    ends = [
+        GOES_ON if lane.successors else DROPS if neighbours_go_on(lane) else LEAVES for lane in lanes
+    ]
+    entries = [
+        lane.junction < 0
+        and lane.kind == net.DRIVING
+        and not before[index]
+        and not any(side >= 0 and before[side] for side in (lane.left, lane.right))
+        for index, lane in enumerate(lanes)
+    ]
+    length = column("length", np.float32)
+    sharpest = np.array([np.abs(lane.centre[:, net.CURVATURE]).max() for lane in lanes], np.float32)
+    return {
+        "samples": np.concatenate([lane.centre for lane in lanes]),
+        "lanes": np.int32(len(lanes)),
+        "lane_begin": begins[:-1].astype(np.int32),
+        "lane_count": counts.astype(np.int32),
+        "lane_length": length,
+        "lane_scale": ((counts - 1) / length).astype(np.float32),
+        "lane_limit": column("limit", np.float32),
+        "lane_bend": sharpest,
+        "lane_next": successors,
+        "lane_left": column("left", np.int16),
+        "lane_right": column("right", np.int16),
+        "lane_opposite": column("opposite", np.int16),
+        "lane_junction": column("junction", np.int16),
+        "lane_turn": column("turn", np.int8),
+        "lane_rule": column("rule", np.int8),
+        "lane_group": column("group", np.int16),
+        "lane_kind": column("kind", np.int8),
+        "lane_end": np.array(ends, np.int8),
+        "entries": np.flatnonzero(entries).astype(np.int16),
+        "entry_count": np.int32(sum(entries)),
+    }
+
+
+def _conflicts(network: Network) -> dict[str, NDArray[Any]]:
+    """Find which lanes of a junction cannot be used at once, until where, and who must give way."""
+    lanes = network.lanes
+    rows: list[list[tuple[float, float, float]]] = [[] for _ in lanes]
+    by_junction: dict[int, list[int]] = {}
+    for index, lane in enumerate(lanes):
+        if lane.junction >= 0 and lane.kind == net.DRIVING:
+            by_junction.setdefault(lane.junction, []).append(index)
+    for members in by_junction.values():
+        for place, one in enumerate(members):
+            for other in members[place + 1 :]:
+                a, b = lanes[one].centre, lanes[other].centre
+                gap = np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
+                reach = NEAR_SHARE * 0.5 * (a[:, None, net.WIDTH] + b[None, :, net.WIDTH])
+                touching = gap < reach
+                if not touching.any():
+                    continue
+                step_a = lanes[one].length / (len(a) - 1)
+                step_b = lanes[other].length / (len(b) - 1)
+                clear_a = (np.flatnonzero(touching.any(axis=1)).max() + 1) * step_a
+                clear_b = (np.flatnonzero(touching.any(axis=0)).max() + 1) * step_b
+                rows[one].append((other, clear_b, float(gives_way(lanes[one], lanes[other]))))
+                rows[other].append((one, clear_a, float(gives_way(lanes[other], lanes[one]))))
+    begins = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    flat = [entry for row in rows for entry in row]
+    return {
+        "conflict_begin": begins.astype(np.int32),
+        "conflicts": np.array(flat, np.float32).reshape(-1, 3),
+    }
+
+
+def gives_way(lane: net.Lane, other: net.Lane) -> bool:
+    """Say whether who enters ``lane`` must wait for who enters ``other``.
+
+    The lower rule waits; among equals, who turns left waits for oncoming traffic, and where nothing is
+    signed or signalled, for whoever comes from the right.
+    """
+    mine, theirs = _RANK[lane.rule], _RANK[other.rule]
+    if mine != theirs:
+        return mine < theirs
+    a, b = lane.centre[0], other.centre[0]
+    cos = float(a[net.COS] * b[net.COS] + a[net.SIN] * b[net.SIN])
+    sin = float(a[net.COS] * b[net.SIN] - a[net.SIN] * b[net.COS])
+    if cos < -0.5:
+        return lane.turn == net.LEFT and other.turn != net.LEFT
+    from_the_right = cos < 0.5 and sin > 0  # it drives towards my left
+    return lane.rule != net.SIGNAL and from_the_right
+
+
+def _crossings(network: Network) -> dict[str, NDArray[Any]]:
+    """Find which lanes each crossing meets: the station on the lane, and the place along the crossing."""
+    rows: list[tuple[float, float, float]] = []
+    begins = [0]
+    for crossing in network.crossings:
+        start, along = crossing.start, crossing.end - crossing.start
+        span = float(along @ along)
+        middle = 0.5 * (crossing.start + crossing.end)
+        for index, lane in enumerate(network.lanes):
+            points = lane.centre[:, :2].astype(np.float64)
+            if np.hypot(*(points - middle).T).min() > 0.5 * math.sqrt(span) + 2.0:
+                continue
+            share = (points - start) @ along / span
+            side = (points - start) @ np.array([-along[1], along[0]])
+            for k in np.flatnonzero((side[:-1] < 0) != (side[1:] < 0)):
+                part = side[k] / (side[k] - side[k + 1])
+                at = share[k] + part * (share[k + 1] - share[k])
+                if 0 <= at <= 1:
+                    step = lane.length / (len(points) - 1)
+                    rows.append((index, (k + part) * step, at * math.sqrt(span)))
+        rows[begins[-1] + MOST_CROSSED :] = []
+        begins.append(len(rows))
+    return {
+        "crossings": np.array(
+            [(*c.start, *c.end, c.width, c.group) for c in network.crossings], np.float32
+        ).reshape(-1, 6),
+        "crossing_count": np.int32(len(network.crossings)),
+        "crossing_lane_begin": np.array(begins, np.int32),
+        "crossing_lanes": np.array(rows, np.float32).reshape(-1, 3),
+    }
+
+
+def _spawn(network: Network, paths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return for each route the running share of the lanes' lengths where traffic may start."""
+    table = np.zeros((len(paths), len(network.lanes)), np.float32)
+    middles = np.array([lane.centre[len(lane.centre) // 2, :2] for lane in network.lanes])
+    usable = np.array(
+        [
+            lane.length if lane.junction < 0 and lane.kind == net.DRIVING and lane.length > 12 else 0.0
+            for lane in network.lanes
+        ]
+    )
+    reach = np.array([SPAWN_REACH + 0.5 * lane.length for lane in network.lanes])
+    for row, path in zip(table, paths, strict=True):
+        points = path[::10, :2]
+        distance = np.hypot(*(middles[:, None] - points[None]).transpose(2, 0, 1)).min(axis=1)
+        weight = np.where(distance < reach, usable, 0.0)
+        total = weight.sum()
+        row[:] = np.cumsum(weight) / total if total > 0 else 0.0
+    return table
+
+
+def sort_scenery(
+    scenery: NDArray[np.float32], raster: Raster
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
+    """Sort scenery by grid cell; return the items, each cell's first item, and the grid's size."""
+    extent = np.array([raster.columns[-1], raster.rows[-1]]) * 51.2
+    size = np.maximum(np.ceil(extent / GRID), 1).astype(np.int32)
+    cell = np.clip(((scenery[:, 1:3] - raster.origin) / GRID).astype(np.int64), 0, size - 1)
+    key = cell[:, 1] * size[0] + cell[:, 0]
+    order = np.argsort(key, kind="stable")
+    start = np.searchsorted(key[order], np.arange(int(size[0]) * int(size[1]) + 1)).astype(np.int32)
+    return scenery[order], start, size

@@ -1,0 +1,182 @@
+"""Positions on lanes: scalar functions that kernels share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mmenvs.core.arrays import FloatArray
+from mmenvs.core.kernels import fast_function
+from mmenvs.driving.roads.network import WIDTH
+
+if TYPE_CHECKING:
+    from mmenvs.driving.roads.library import Maps
+
+
+@fast_function
+def place_on_lane(
+    slot: int,
+    lane: int,
+    station: float,
+    offset: float,
+    maps: Maps,
+) -> tuple[float, float, float, float]:
+    """Return x, y [m], cosine and sine of the heading at a station and lateral offset of a lane [m]."""
+    begin = maps.lane_begin[slot, lane]
+    at = station * maps.lane_scale[slot, lane]
+    index = min(max(int(at), 0), maps.lane_count[slot, lane] - 2)
+    share = at - index
+    keep = 1.0 - share
+    near, far = maps.samples[slot, begin + index], maps.samples[slot, begin + index + 1]
+    cos = keep * near[2] + share * far[2]
+    sin = keep * near[3] + share * far[3]
+    norm = 1.0 / math.sqrt(cos * cos + sin * sin)
+    cos *= norm
+    sin *= norm
+    x = keep * near[0] + share * far[0] - sin * offset
+    y = keep * near[1] + share * far[1] + cos * offset
+    return x, y, cos, sin
+
+
+@fast_function
+def lane_width(
+    slot: int,
+    lane: int,
+    station: float,
+    maps: Maps,
+) -> float:
+    """Return the width of a lane at a station [m]."""
+    index = int(station * maps.lane_scale[slot, lane] + 0.5)
+    index = min(max(index, 0), maps.lane_count[slot, lane] - 1)
+    width: float = maps.samples[slot, maps.lane_begin[slot, lane] + index, WIDTH]
+    return width
+
+
+@fast_function
+def lane_curvature(
+    slot: int,
+    lane: int,
+    station: float,
+    maps: Maps,
+) -> float:
+    """Return the curvature of a lane at a station [1/m]."""
+    index = int(station * maps.lane_scale[slot, lane] + 0.5)
+    index = min(max(index, 0), maps.lane_count[slot, lane] - 1)
+    curvature: float = maps.samples[slot, maps.lane_begin[slot, lane] + index, 4]
+    return curvature
+
+
+@fast_function
+def beside(
+    slot: int,
+    lane: int,
+    other: int,
+    station: float,
+    maps: Maps,
+) -> float:
+    """Return the station on a parallel lane of the same direction that lies beside a station [m]."""
+    return station * maps.lane_length[slot, other] / maps.lane_length[slot, lane]
+
+
+@fast_function
+def lane_at(
+    slot: int,
+    lane: int,
+    station: float,
+    offset: float,
+    maps: Maps,
+) -> tuple[int, float, float, float]:
+    """Find the lane that a point is in, starting from a lane near it.
+
+    Args:
+        slot: Slot of the map.
+        lane: A lane of the same carriageway.
+        station: Station of the point on that lane [m].
+        offset: Offset of the point from its centre line [m], left positive.
+        maps: ``Maps``.
+
+    Returns:
+        Lane, station on it [m], offset from its centre line [m], and its direction relative to the lane
+        that was given: 1, or -1 for a lane of oncoming traffic.
+    """
+    half = 0.5 * lane_width(slot, lane, station, maps)
+    direction = 1.0
+    for _ in range(6):
+        if offset > half:
+            other = maps.lane_left[slot, lane]
+            if other < 0 and direction > 0.0:
+                other = maps.lane_opposite[slot, lane]
+                if other < 0:
+                    break
+                station = (1.0 - station / maps.lane_length[slot, lane]) * maps.lane_length[slot, other]
+                width = lane_width(slot, other, station, maps)
+                offset = half + 0.5 * width - offset
+                lane, half, direction = int(other), 0.5 * width, -1.0
+                continue
+        elif offset < -half:
+            other = maps.lane_right[slot, lane]
+        else:
+            break
+        if other < 0:
+            break
+        station = beside(slot, lane, other, station, maps)
+        width = lane_width(slot, other, station, maps)
+        offset -= (half + 0.5 * width) * (1.0 if offset > 0.0 else -1.0)
+        lane, half = int(other), 0.5 * width
+    return lane, station, offset, direction
+
+
+@fast_function
+def place_on_path(
+    path: FloatArray,
+    station: float,
+    offset: float,
+) -> tuple[float, float, float, float]:
+    """Return x, y [m], cosine and sine of the heading at a station and lateral offset of a path [m]."""
+    last = len(path) - 1
+    index = min(max(int(station), 0), last - 1)
+    share = station - index
+    keep = 1.0 - share
+    cos = keep * path[index, 2] + share * path[index + 1, 2]
+    sin = keep * path[index, 3] + share * path[index + 1, 3]
+    x = keep * path[index, 0] + share * path[index + 1, 0] - sin * offset
+    y = keep * path[index, 1] + share * path[index + 1, 1] + cos * offset
+    return x, y, cos, sin
+
+
+@fast_function
+def _nearest(path: FloatArray, x: float, y: float, hint: int) -> int:
+    """Walk along a path from ``hint`` to the sample nearest to a point."""
+    last = len(path) - 1
+    i = min(max(hint, 0), last)
+    best = (path[i, 0] - x) ** 2 + (path[i, 1] - y) ** 2
+    for direction in (1, -1):
+        while 0 <= i + direction <= last:
+            j = i + direction
+            distance = (path[j, 0] - x) ** 2 + (path[j, 1] - y) ** 2
+            if distance >= best:
+                break
+            best = distance
+            i = j
+    return i
+
+
+@fast_function
+def project(
+    path: FloatArray,
+    x: float,
+    y: float,
+    hint: int,
+) -> tuple[float, float, int]:
+    """Project a point onto a path, whose samples are 1 m apart.
+
+    Returns:
+        Station [m], lateral offset [m] (left positive), index of the nearest sample.
+    """
+    i = _nearest(path, x, y, hint)
+    dx = x - path[i, 0]
+    dy = y - path[i, 1]
+    along = dx * path[i, 2] + dy * path[i, 3]
+    across = -dx * path[i, 3] + dy * path[i, 2]
+    # Between two samples the line bends away from the tangent by half the curvature.
+    return i + along, across - 0.5 * path[i, 4] * along * along, i
