@@ -31,6 +31,15 @@ _RECOMMENDER = ("mmenvs.recommender.env:RecommenderEnv", "mmenvs.recommender.env
 ENVIRONMENTS: dict[str, Entry] = {
     "mmenvs/Driving-v0": Entry(*_DRIVING, 600, {"task": "driving"}),
     "mmenvs/PathPlanning-v0": Entry(*_DRIVING, 200, {"task": "path_planning"}),
+    "mmenvs/Highway-v0": Entry(*_DRIVING, 600, {"task": "highway"}),
+    "mmenvs/Merge-v0": Entry(*_DRIVING, 600, {"task": "merge"}),
+    "mmenvs/Exit-v0": Entry(*_DRIVING, 600, {"task": "exit"}),
+    "mmenvs/Intersection-v0": Entry(*_DRIVING, 600, {"task": "intersection"}),
+    "mmenvs/SignalisedIntersection-v0": Entry(*_DRIVING, 900, {"task": "signalised_intersection"}),
+    "mmenvs/Roundabout-v0": Entry(*_DRIVING, 600, {"task": "roundabout"}),
+    "mmenvs/Racetrack-v0": Entry(*_DRIVING, 900, {"task": "racetrack"}),
+    "mmenvs/PedestrianCrossing-v0": Entry(*_DRIVING, 900, {"task": "pedestrian_crossing"}),
+    "mmenvs/EmergencyVehicle-v0": Entry(*_DRIVING, 900, {"task": "emergency_vehicle"}),
     "mmenvs/Recommender-v0": Entry(*_RECOMMENDER, 100),
 }
 

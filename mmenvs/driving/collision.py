@@ -10,7 +10,7 @@ from mmenvs.driving import state as st
 from mmenvs.driving.roads.lanes import place_on_lane
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Worlds
 
 _NOWHERE = 1.0e6  # where the box of an absent car waits [m]
@@ -63,12 +63,12 @@ def boxes_overlap(
 def place_cars(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Write the boxes of the cars of one world."""
     cars = worlds.cars[world]
     boxes = worlds.boxes[world]
-    slot = worlds.slot[world]
+    lanes, samples = roads.lanes[worlds.slot[world]], roads.samples[worlds.slot[world]]
     for car in range(cars.shape[1]):
         box = boxes[car]
         if cars[st.C_ACTIVE, car] < 0.5:
@@ -77,7 +77,7 @@ def place_cars(
             box[st.B_RADIUS] = 0.0
             continue
         x, y, cos, sin = place_on_lane(
-            slot, int(cars[st.C_LANE, car]), cars[st.C_STATION, car], cars[st.C_OFFSET, car], maps
+            int(cars[st.C_LANE, car]), cars[st.C_STATION, car], cars[st.C_OFFSET, car], lanes, samples
         )
         # A car that changes lanes points where it goes.
         error = cars[st.C_REST, car] - cars[st.C_OFFSET, car]

@@ -17,6 +17,7 @@ MAPS = (
     "road", "highway", "merge", "exit", "crossroads", "signals", "roundabout", "racetrack", "parking",
     "crossings", "town",
 )  # fmt: skip
+_OF_THE_MAP = ("lanes", "oncoming_lanes", "lane_width", "road_length", "max_curvature", "speed_limit")
 #: Number of scenarios of the frozen test split.
 TEST_SCENARIOS = 200
 
@@ -39,7 +40,7 @@ class DrivingConfig:
         action: ``"continuous"`` Box [steering, throttle/brake] in [-1, 1]; ``"discrete"`` a grid of 5
             steering by 3 throttle values; ``"steer"`` Discrete(3) left, straight, right at a steady pace.
         dt: Time of one step [s].
-        lanes: Lanes in the direction of travel.
+        lanes: Lanes in the direction of travel; this and the next five are the map's own by default.
         oncoming_lanes: Lanes in the opposite direction, left of the others.
         lane_width: Width of a lane [m].
         road_length: Length of the road between start and finish [m].
@@ -82,12 +83,12 @@ class DrivingConfig:
     radar_fov: float = 90.0
     action: str = "continuous"
     dt: float = 0.1
-    lanes: int = 3
-    oncoming_lanes: int = 1
-    lane_width: float = 3.5
-    road_length: float = 300.0
-    max_curvature: float = 0.018
-    speed_limit: float = 15.0
+    lanes: int | None = None
+    oncoming_lanes: int | None = None
+    lane_width: float | None = None
+    road_length: float | None = None
+    max_curvature: float | None = None
+    speed_limit: float | None = None
     map: str = "road"
     any_lane: bool = True
     traffic_vehicles: int = 15
@@ -153,7 +154,8 @@ class DrivingConfig:
             ("pace", 1, 30),
             ("parked_share", 0, 1),
         ):
-            _number(name, getattr(self, name), low, high)
+            if getattr(self, name) is not None or name not in _OF_THE_MAP:
+                _number(name, getattr(self, name), low, high)
         for name, low, high in (
             ("lidar_beams", 4, 4096),
             ("radar_targets", 1, 64),
@@ -165,7 +167,8 @@ class DrivingConfig:
             ("blocked_lanes", 1, 5),
             ("num_maps", 1, 100_000),
         ):
-            _integer(name, getattr(self, name), low, high)
+            if getattr(self, name) is not None or name not in _OF_THE_MAP:
+                _integer(name, getattr(self, name), low, high)
         for name, low, high in (("camera_size", 8, 1024), ("render_size", 64, 4096)):
             pair = getattr(self, name)
             if len(pair) != 2:

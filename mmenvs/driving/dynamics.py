@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from mmenvs.core.arrays import BoolArray, FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import L_LENGTH, R_BEGIN, R_SAMPLES
 from mmenvs.driving.roads.lanes import lane_at, project
 from mmenvs.driving.roads.raster import code_at
 from mmenvs.driving.roads.routes import P_GATE, P_GATE_LANE, P_LANE, P_LANE_STATION, P_SHIFT
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Maps, Roads
     from mmenvs.driving.state import Params, Worlds
 
 _WRAP = 2.0 * math.pi
@@ -106,12 +107,12 @@ def drive_ego(
 def path_of(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> FloatArray:
     """Return the path that the ego of a world follows, a view of shape (samples, 13)."""
     slot, route = worlds.slot[world], worlds.route[world]
-    begin = maps.route_begin[slot, route]
-    path: FloatArray = maps.path[slot, begin : begin + maps.route_samples[slot, route]]
+    begin = int(roads.routes[slot, route, R_BEGIN])
+    path: FloatArray = roads.path[slot, begin : begin + int(roads.routes[slot, route, R_SAMPLES])]
     return path
 
 
@@ -119,7 +120,7 @@ def path_of(
 def localise_ego(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> int:
     """Find where on its path and in which lane the ego is, and the junction ahead.
 
@@ -127,8 +128,8 @@ def localise_ego(
         The lane of a junction whose line the ego's front has passed since the last call, or -1.
     """
     ego = worlds.ego[world]
-    slot = worlds.slot[world]
-    path = path_of(world, worlds, maps)
+    lanes, samples = roads.lanes[worlds.slot[world]], roads.samples[worlds.slot[world]]
+    path = path_of(world, worlds, roads)
     station, offset, index = project(path, ego[st.X], ego[st.Y], worlds.ego_index[world])
     worlds.ego_index[world] = index
     ego[st.PROGRESS] = station - ego[st.STATION]
@@ -139,8 +140,10 @@ def localise_ego(
     across = math.sin(ego[st.HEADING]) * row[2] - math.cos(ego[st.HEADING]) * row[3]
     ego[st.HEADING_ERROR] = math.atan2(across, along)
     lane = int(row[P_LANE])
-    there = min(max(row[P_LANE_STATION] + station - index, 0.0), maps.lane_length[slot, lane])
-    found, found_station, found_offset, direction = lane_at(slot, lane, there, offset + row[P_SHIFT], maps)
+    there = min(max(row[P_LANE_STATION] + station - index, 0.0), lanes[lane, L_LENGTH])
+    found, found_station, found_offset, direction = lane_at(
+        lane, there, offset + row[P_SHIFT], lanes, samples
+    )
     ego[st.LANE], ego[st.LANE_STATION], ego[st.LANE_OFFSET] = found, found_station, found_offset
     ego[st.LANE_DIRECTION] = direction
     # The line is where the junction's lane begins; it is passed by the front of the car.

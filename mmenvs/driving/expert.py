@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import entry_point, fast_function, kernel
 from mmenvs.driving import state as st
-from mmenvs.driving.actors.changes import SIREN
+from mmenvs.driving.actors.changes import siren_behind
 from mmenvs.driving.actors.junctions import may_enter, wants_grant
 from mmenvs.driving.actors.lists import Lists, fill_lists, items_needed, make_lists
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.dynamics import path_of
+from mmenvs.driving.roads.compiled import L_LENGTH, L_NEXT
 from mmenvs.driving.roads.lanes import lane_at, lane_width, place_on_lane, place_on_path
-from mmenvs.driving.roads.network import STOP
 from mmenvs.driving.roads.routes import P_CURVATURE, P_LEFT, P_LIMIT, P_RIGHT, P_SHIFT
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.simulator import DrivingSimulator
     from mmenvs.driving.state import Params, Worlds
 
@@ -90,13 +90,13 @@ def _nearest_step(
 def _foresee(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     future: FloatArray,
 ) -> int:
     """Write where everybody near will be, shape (others, LOOKS, 6), and return how many there are."""
     ego = worlds.ego[world]
     cars, boxes = worlds.cars[world], worlds.boxes[world]
-    slot = worlds.slot[world]
+    lanes, samples = roads.lanes[worlds.slot[world]], roads.samples[worlds.slot[world]]
     step = HORIZON / LOOKS
     count = 0
     for k in range(worlds.box_count[world]):
@@ -115,12 +115,14 @@ def _foresee(
             row = future[count, look]
             if is_car:
                 station += cars[st.C_SPEED, k] * step
-                while station > maps.lane_length[slot, lane] and following >= 0:
-                    station -= maps.lane_length[slot, lane]
-                    lane, following = following, int(maps.lane_next[slot, following, 0])
+                while station > lanes[lane, L_LENGTH] and following >= 0:
+                    station -= lanes[lane, L_LENGTH]
+                    lane, following = following, int(lanes[following, L_NEXT])
                 drift = cars[st.C_REST, k] - cars[st.C_OFFSET, k]
                 drift = min(max(drift, -1.4 * time), 1.4 * time)
-                x, y, cos, sin = place_on_lane(slot, lane, station, cars[st.C_OFFSET, k] + drift, maps)
+                x, y, cos, sin = place_on_lane(
+                    lane, station, cars[st.C_OFFSET, k] + drift, lanes, samples
+                )
                 row[_P_X], row[_P_Y], row[_P_COS], row[_P_SIN] = x, y, cos, sin
             else:
                 row[_P_X] = box[st.B_X] + box[st.B_VX] * time
@@ -172,14 +174,14 @@ def _imagine(
     future: FloatArray,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> tuple[float, float, float]:
     """Roll out one manoeuvre and return its score, its first steering angle and first acceleration.
 
     Until ``delay`` [s] has passed the car keeps its offset: the gap beside it may still have to open.
     """
     ego = worlds.ego[world]
-    path = path_of(world, worlds, maps)
+    path = path_of(world, worlds, roads)
     last = len(path) - 1
     dt = params.dt
     station, offset, tilt = ego[st.STATION], ego[st.OFFSET], ego[st.HEADING_ERROR]
@@ -240,10 +242,10 @@ def _cruise(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> float:
     """Return the speed that limits and the bends ahead allow [m/s]."""
-    path = path_of(world, worlds, maps)
+    path = path_of(world, worlds, roads)
     index = worlds.ego_index[world]
     allowed = 100.0
     for ahead in range(0, 60, 2):
@@ -258,22 +260,27 @@ def _cruise(
 def _wall(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     lists: Lists,
 ) -> float:
     """Return the station of the path beyond which the ego's centre must not go now [m]."""
     ego = worlds.ego[world]
     slot = worlds.slot[world]
+    lanes, conflicts = roads.lanes[slot], roads.conflicts[slot]
+    cars, lights = worlds.cars[world], worlds.lights[world]
     lane = int(ego[st.NEXT_LANE])
     distance, speed = ego[st.TO_NEXT], ego[st.SPEED]
-    if lane < 0 or distance <= 0.0 or distance > 60.0 or not wants_grant(slot, lane, maps):
+    if lane < 0 or distance <= 0.0 or distance > 60.0 or not wants_grant(lane, lanes):
         return 1.0e9
     if speed * speed > 2.0 * B_LINE * distance + 4.0:
         return 1.0e9
-    free = may_enter(world, lane, distance, speed, ego[st.WAIT], st.EGO_LENGTH, False, False, worlds, maps, lists)
-    if maps.lane_rule[slot, lane] == STOP and ego[st.SLOWEST] < 0.4 and not free:
-        # It has stopped already; it need not stand still for a second time, only wait for others.
-        free = may_enter(world, lane, 1.0, speed, 10.0, st.EGO_LENGTH, False, False, worlds, maps, lists)
+    # Who has stopped already need not stand still for a second time, only wait for others.
+    wait = 10.0 if ego[st.SLOWEST] < 0.4 else ego[st.WAIT]
+    near = min(distance, 5.0) if wait > 5.0 else distance
+    free = may_enter(
+        lane, near, speed, wait, st.EGO_LENGTH, False,
+        cars, ego, False, lights, lanes, conflicts, lists,
+    )  # fmt: skip
     if free:
         return 1.0e9
     return ego[st.STATION] + distance - 0.7
@@ -285,45 +292,46 @@ def plan(
     end: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     out: FloatArray,
 ) -> None:
     """Write steering angle [rad] and acceleration [m/s²] of the best manoeuvre of each world."""
     lists = make_lists(
-        maps.lane_begin.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
+        roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
     )
     future = np.empty((worlds.boxes.shape[1], LOOKS, 6), np.float64)
     for world in range(begin, end):
         slot = worlds.slot[world]
+        lanes, samples = roads.lanes[slot], roads.samples[slot]
         ego = worlds.ego[world]
-        fill_lists(world, worlds, maps, lists)
-        count = _foresee(world, worlds, maps, future)
-        cruise = _cruise(world, params, worlds, maps)
-        wall = _wall(world, worlds, maps, lists)
-        siren = _siren(world, worlds)
-        row = path_of(world, worlds, maps)[worlds.ego_index[world]]
+        fill_lists(world, worlds, roads, lists)
+        count = _foresee(world, worlds, roads, future)
+        cruise = _cruise(world, params, worlds, roads)
+        wall = _wall(world, worlds, roads, lists)
+        siren = siren_behind(ego[st.LANE], ego[st.LANE_STATION], worlds.cars[world])
+        row = path_of(world, worlds, roads)[worlds.ego_index[world]]
         left, right = min(row[P_LEFT], REACH), min(row[P_RIGHT], REACH)
         steps_left, steps_right = int(left / SPACING), int(right / SPACING)
         # Offsets are measured from the route, along which the lanes lie.
         lane, station = int(ego[st.LANE]), ego[st.LANE_STATION]
-        width = lane_width(slot, lane, station, maps)
+        width = lane_width(lane, station, lanes, samples)
         speeds = 1 if params.steer_task else _SPEEDS
         best = -1.0e9
         offset = ego[st.OFFSET]
         for k in range(-steps_right, steps_left + 1):
             target = k * SPACING
-            _, _, aside, direction = lane_at(
-                slot, lane, station, ego[st.LANE_OFFSET] + (target - offset) * ego[st.LANE_DIRECTION], maps
+            direction = ego[st.LANE_DIRECTION]
+            own, _, aside, turned = lane_at(
+                lane, station, ego[st.LANE_OFFSET] + (target - offset) * direction, lanes, samples
             )
-            oncoming = direction * ego[st.LANE_DIRECTION] < 0.0
-            own = lane_of_target(slot, lane, station, ego[st.LANE_OFFSET] + target - offset, maps)
+            oncoming = turned * direction < 0.0
             for choice in range(speeds * _DELAYS):
                 delay = 0.9 * (choice // speeds)
                 if delay > 0.0 and abs(target - offset) < SPACING:
                     continue
                 speed = cruise * _SHARES[choice % speeds]
                 score, steering, acceleration = _imagine(
-                    world, target, delay, speed, wall, count, future, params, worlds, maps
+                    world, target, delay, speed, wall, count, future, params, worlds, roads
                 )
                 score -= 0.35 * abs(target - offset) + 2.0 * min(abs(aside) / width, 0.5)
                 score -= _OFF_ROUTE * max(abs(target + row[P_SHIFT]) - 0.3, 0.0) * params.keep_route
@@ -335,32 +343,6 @@ def plan(
                     best = score
                     out[world, 0] = steering
                     out[world, 1] = acceleration
-
-
-@fast_function
-def lane_of_target(
-    slot: int,
-    lane: int,
-    station: float,
-    offset: float,
-    maps: Maps,
-) -> int:
-    """Return the lane that a lateral offset from a lane's centre line leads to."""
-    found, _, _, _ = lane_at(slot, lane, station, offset, maps)
-    return int(found)
-
-
-@fast_function
-def _siren(
-    world: int,
-    worlds: Worlds,
-) -> bool:
-    """Say whether an ambulance comes from behind in the ego's lane."""
-    cars, ego = worlds.cars[world], worlds.ego[world]
-    if cars[st.C_KIND, 0] != st.EMERGENCY or cars[st.C_ACTIVE, 0] < 0.5:
-        return False
-    behind = ego[st.LANE_STATION] - cars[st.C_STATION, 0]
-    return bool(cars[st.C_LANE, 0] == ego[st.LANE] and 0.0 < behind < SIREN)
 
 
 class ScriptedDriver:
@@ -375,7 +357,7 @@ class ScriptedDriver:
     def actions(self) -> NDArray[Any]:
         """Return an action for each world, shape (num_worlds, *action_space.shape)."""
         simulator = self._simulator
-        arguments = (simulator.params, simulator.worlds, simulator.maps, self._plan)
+        arguments = (simulator.params, simulator.worlds, simulator.roads, self._plan)
         if self._entry is None:
             self._entry = entry_point(plan, 0, 1, *arguments)
         simulator.pool.run(self._entry, *arguments)

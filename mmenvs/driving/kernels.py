@@ -21,6 +21,7 @@ from mmenvs.driving.actors.traffic import step_traffic
 from mmenvs.driving.collision import ego_collides, place_cars
 from mmenvs.driving.dynamics import drive_ego, localise_ego, path_of, wheels_off_road
 from mmenvs.driving.rewards import failed, reward_terms
+from mmenvs.driving.roads.compiled import L_GROUP, L_LEFT, L_RIGHT, L_RULE, R_FINISH, R_START
 from mmenvs.driving.roads.lanes import lane_width, place_on_path
 from mmenvs.driving.roads.network import SIGNAL, STOP
 from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION, P_LEFT, P_LIMIT, P_RIGHT
@@ -30,7 +31,7 @@ from mmenvs.driving.sensors.motion import measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Maps, Roads
     from mmenvs.driving.sensors.camera import View
     from mmenvs.driving.state import Params, Worlds
 
@@ -101,38 +102,39 @@ def _start_ego(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Put the ego on its route, in any lane of the route's direction that leads on to the same place."""
     slot, route = worlds.slot[world], worlds.route[world]
     stream = worlds.random
     ego = worlds.ego[world]
     ego[:] = 0.0
-    start = maps.route_start[slot, route]
-    path = path_of(world, worlds, maps)
+    lanes, samples = roads.lanes[slot], roads.samples[slot]
+    start = roads.routes[slot, route, R_START]
+    path = path_of(world, worlds, roads)
     offset = uniform_between(stream, world, -0.3, 0.3)
     if params.any_lane:
         row = path[int(start)]
         lane, station = int(row[P_LANE]), row[P_LANE_STATION]
         count, leftmost = 1, lane
-        while maps.lane_left[slot, leftmost] >= 0:
-            leftmost = int(maps.lane_left[slot, leftmost])
+        while lanes[leftmost, L_LEFT] >= 0:
+            leftmost = int(lanes[leftmost, L_LEFT])
             count += 1
         rightmost, to_right = lane, 0
-        while maps.lane_right[slot, rightmost] >= 0:
-            rightmost = int(maps.lane_right[slot, rightmost])
+        while lanes[rightmost, L_RIGHT] >= 0:
+            rightmost = int(lanes[rightmost, L_RIGHT])
             to_right += 1
         place = integer_below(stream, world, count + to_right) - to_right
-        offset += place * lane_width(slot, lane, station, maps)
+        offset += place * lane_width(lane, station, lanes, samples)
     x, y, cos, sin = place_on_path(path, start, offset)
     ego[st.X], ego[st.Y] = x, y
     ego[st.HEADING] = math.atan2(sin, cos) + uniform_between(stream, world, -0.03, 0.03)
-    ego[st.SPEED] = params.pace if params.steer_task else params.start_speed
+    ego[st.SPEED] = params.pace if params.steer_task else 0.5 * min(params.speed_limit, path[int(start), P_LIMIT])
     ego[st.STATION] = start
     ego[st.NEXT_LANE] = -1.0
     ego[st.SLOWEST] = 100.0
     worlds.ego_index[world] = int(start)
-    localise_ego(world, worlds, maps)
+    localise_ego(world, worlds, roads)
     ego[st.PROGRESS] = 0.0
 
 
@@ -143,25 +145,25 @@ def reset_worlds(
     which: IntArray,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Start an episode in the worlds ``which[begin:end]``, whose slot, route and streams are set."""
     lists = make_lists(
-        maps.lane_begin.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
+        roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
     )
     for position in range(begin, end):
         world = which[position]
         worlds.flags[world] = False
         worlds.steps[world] = 0
         worlds.phase[world] = 1000.0 * uniform(worlds.random, world)
-        _start_ego(world, params, worlds, maps)
+        _start_ego(world, params, worlds, roads)
         _place_ego_box(world, worlds)
-        set_lights(world, params.dt, worlds, maps)
-        place_obstacles(world, params, worlds, maps)
-        place_traffic(world, params, worlds, maps, lists)
-        place_cars(world, worlds, maps)
-        place_people(world, params, worlds, maps)
-        place_people_boxes(world, worlds, maps)
+        set_lights(world, params.dt, worlds, roads)
+        place_obstacles(world, params, worlds, roads)
+        place_traffic(world, params, worlds, roads, lists)
+        place_cars(world, worlds, roads)
+        place_people(world, params, worlds, roads)
+        place_people_boxes(world, worlds, roads)
 
 
 @kernel
@@ -173,6 +175,7 @@ def step_worlds(
     params: Params,
     drivable: BoolArray,
     worlds: Worlds,
+    roads: Roads,
     maps: Maps,
     rewards: FloatArray,
     terminated: BoolArray,
@@ -180,21 +183,21 @@ def step_worlds(
 ) -> None:
     """Advance the worlds ``which[begin:end]`` by one step."""
     lists = make_lists(
-        maps.lane_begin.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
+        roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2])
     )
     for position in range(begin, end):
         world = which[position]
         worlds.steps[world] += 1
-        step_traffic(world, params, worlds, maps, lists)
-        step_people(world, params, worlds, maps)
+        step_traffic(world, params, worlds, roads, lists)
+        step_people(world, params, worlds, roads)
         drive_ego(world, actions[world, 0], actions[world, 1], params, worlds)
-        passed = localise_ego(world, worlds, maps)
-        place_cars(world, worlds, maps)
-        place_people_boxes(world, worlds, maps)
+        passed = localise_ego(world, worlds, roads)
+        place_cars(world, worlds, roads)
+        place_people_boxes(world, worlds, roads)
         _place_ego_box(world, worlds)
-        judge(world, passed, drivable, worlds, maps)
+        judge(world, passed, drivable, worlds, roads, maps)
         flags = worlds.flags[world]
-        limit = min(params.speed_limit, path_of(world, worlds, maps)[worlds.ego_index[world], P_LIMIT])
+        limit = min(params.speed_limit, path_of(world, worlds, roads)[worlds.ego_index[world], P_LIMIT])
         rewards[world] = reward_terms(world, params, limit, worlds, terms)
         terminated[world] = flags[st.SUCCESS] or failed(flags)
 
@@ -205,25 +208,27 @@ def judge(
     passed: int,
     drivable: BoolArray,
     worlds: Worlds,
+    roads: Roads,
     maps: Maps,
 ) -> None:
     """Write the flags of one world; ``passed`` is the lane of a junction that the ego has just entered."""
     slot, route = worlds.slot[world], worlds.route[world]
+    lanes = roads.lanes[slot]
     ego, flags = worlds.ego[world], worlds.flags[world]
     flags[st.COLLISION] = ego_collides(world, worlds) >= 0
     flags[st.OFF_ROAD] = wheels_off_road(world, worlds, maps, drivable) >= 2
-    here = path_of(world, worlds, maps)[worlds.ego_index[world]]
+    here = path_of(world, worlds, roads)[worlds.ego_index[world]]
     flags[st.OFF_ROUTE] = ego[st.OFFSET] > here[P_LEFT] + 2.0 or -ego[st.OFFSET] > here[P_RIGHT] + 2.0
     flags[st.WRONG_SIDE] = ego[st.LANE_DIRECTION] < 0.0
     flags[st.RED_LIGHT] = flags[st.STOP_SIGN] = False
     if passed >= 0:
-        group = maps.lane_group[slot, passed]
-        if maps.lane_rule[slot, passed] == SIGNAL and group >= 0:
+        group = int(lanes[passed, L_GROUP])
+        if lanes[passed, L_RULE] == SIGNAL and group >= 0:
             flags[st.RED_LIGHT] = worlds.lights[world, group] == st.RED
-        elif maps.lane_rule[slot, passed] == STOP:
+        elif lanes[passed, L_RULE] == STOP:
             flags[st.STOP_SIGN] = ego[st.SLOWEST] > STOPPED
     flags[st.OBSTRUCTION] = _obstructs(world, worlds)
-    arrived = ego[st.STATION] >= maps.route_finish[slot, route]
+    arrived = ego[st.STATION] >= roads.routes[slot, route, R_FINISH]
     flags[st.SUCCESS] = arrived and not failed(flags)
 
 
@@ -252,6 +257,7 @@ def observe_worlds(
     instruments: Instruments,
     view: View,
     worlds: Worlds,
+    roads: Roads,
     maps: Maps,
     out: Outputs,
 ) -> None:
@@ -288,9 +294,9 @@ def observe_worlds(
         if out.radar.shape[1]:
             detect(world, instruments.radar_range, instruments.radar_half_angle, worlds, out.radar)
         if out.state.shape[1]:
-            measure_state(world, worlds, maps, out.state)
+            measure_state(world, worlds, roads, out.state)
         if out.navigation.shape[1]:
-            navigate(world, params, instruments.look_ahead, worlds, maps, out.navigation)
+            navigate(world, params, instruments.look_ahead, worlds, roads, out.navigation)
 
 
 @kernel

@@ -20,8 +20,9 @@ from mmenvs.driving import state as st
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.render import Painter
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.library import Maps, RoadLibrary
-from mmenvs.driving.roads.sources import compile_map
+from mmenvs.driving.roads.compiled import N_ROUTES, R_FINISH, R_START
+from mmenvs.driving.roads.library import Maps, RoadLibrary, Roads
+from mmenvs.driving.roads.sources import compile_map, longest_route, road_settings
 from mmenvs.driving.sensors import motion, radar
 from mmenvs.driving.sensors.camera import make_view
 
@@ -31,6 +32,7 @@ _WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW, _ROUTE_DRAW = (
     np.uint64(1 << n) for n in (40, 41, 42, 43, 44)
 )
 
+_NO_LIMIT = 60.0  # [m/s]
 _COSTLY = [st.COLLISION, st.OFF_ROAD, st.OFF_ROUTE, st.RED_LIGHT, st.STOP_SIGN, st.OBSTRUCTION]
 #: The grid of ``action="discrete"``: five steering by three pedal values.
 DISCRETE_ACTIONS = np.array(
@@ -59,8 +61,12 @@ class DrivingSimulator(Simulator):
             raise ValueError(f"num_worlds={num_worlds} must be at least 1")
         self.config = config
         self.num_worlds = num_worlds
-        self.params = st.make_params(config)
-        self.worlds = st.make_worlds(config, num_worlds)
+        road = road_settings(config)
+        # What a file says of its roads stands in the file; its limits are those of the lanes.
+        from_file = config.map.endswith(".xodr")
+        limit = _NO_LIMIT if from_file and config.speed_limit is None else road.speed_limit
+        self.params = st.make_params(config, limit)
+        self.worlds = st.make_worlds(config, num_worlds, longest_route(config))
         self.render_fps = round(1 / config.dt)
         self._library = RoadLibrary(config, num_worlds)
         self.pool = WorldPool(num_worlds, config.threads)
@@ -79,8 +85,13 @@ class DrivingSimulator(Simulator):
         self.infos = self._make_infos()
 
     @property
+    def roads(self) -> Roads:
+        """Lanes and routes; ``worlds.slot`` says which network a world uses."""
+        return self._library.roads
+
+    @property
     def maps(self) -> Maps:
-        """The compiled roads; ``worlds.slot`` says which one a world uses."""
+        """What the sensors see of the networks."""
         return self._library.maps
 
     def reset(
@@ -110,14 +121,15 @@ class DrivingSimulator(Simulator):
             state.slot[world] = self._library.assign(world, map_seed)
         slots = state.slot[worlds]
         draw = derive_seeds(own, np.full(len(worlds), _ROUTE_DRAW))
-        routes = (draw % self.maps.routes[slots].astype(np.uint64)).astype(np.int32)
+        routes = (draw % self.roads.counts[slots, N_ROUTES].astype(np.uint64)).astype(np.int32)
         state.route[worlds] = routes
-        self._start[worlds] = self.maps.route_start[slots, routes]
-        self._span[worlds] = self.maps.route_finish[slots, routes] - self._start[worlds]
+        ways = self.roads.routes[slots, routes]
+        self._start[worlds] = ways[:, R_START]
+        self._span[worlds] = ways[:, R_FINISH] - ways[:, R_START]
         self.rewards[worlds] = 0.0
         self.terminated[worlds] = False
         self._terms[worlds] = 0.0
-        self._run(kernels.reset_worlds, worlds, self.params, state, self.maps)
+        self._run(kernels.reset_worlds, worlds, self.params, state, self.roads)
         self._observe(worlds)
         self._update_infos()
 
@@ -226,6 +238,7 @@ class DrivingSimulator(Simulator):
             self.params,
             self._drivable,
             self.worlds,
+            self.roads,
             self.maps,
             self.rewards,
             self.terminated,
@@ -233,7 +246,7 @@ class DrivingSimulator(Simulator):
         )
 
     def _observe_arguments(self) -> tuple[Any, ...]:
-        return self.params, self._instruments, self._view, self.worlds, self.maps, self._outputs
+        return self.params, self._instruments, self._view, self.worlds, self.roads, self.maps, self._outputs
 
     def _compile(self, which: NDArray[np.int64]) -> None:
         """Get all kernels ready; on a fresh installation two processes share that work."""
@@ -241,7 +254,7 @@ class DrivingSimulator(Simulator):
         if not is_cached(kernels.observe_worlds):
             helper = compile_aside(__name__, "compile_observer")
             compile_map(self.config, 0)
-        self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.maps)
+        self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.roads)
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
         if helper is not None:
             helper.wait()

@@ -139,7 +139,6 @@ class Params(NamedTuple):
     safe_step: bool
     speed_limit: float
     pace: float
-    start_speed: float
     any_lane: bool
     keep_route: float
     obstacle_spacing: float
@@ -157,15 +156,14 @@ class Params(NamedTuple):
     parked_share: float
 
 
-def make_params(config: DrivingConfig) -> Params:
-    """Collect the numbers that kernels need."""
+def make_params(config: DrivingConfig, speed_limit: float) -> Params:
+    """Collect the numbers that kernels need; the speed limit is the ego's on the fastest road [m/s]."""
     return Params(
         dt=float(config.dt),
         steer_task=config.action == "steer",
         safe_step=config.reward == "safe_step",
-        speed_limit=float(config.speed_limit),
+        speed_limit=float(speed_limit),
         pace=float(config.pace),
-        start_speed=0.5 * float(config.speed_limit),
         any_lane=bool(config.any_lane),
         keep_route=0.0 if config.any_lane else 1.0,
         obstacle_spacing=float(config.obstacle_spacing),
@@ -189,13 +187,13 @@ def actors(config: DrivingConfig) -> int:
     return config.traffic_vehicles + config.cyclists + int(config.emergency)
 
 
-def make_worlds(config: DrivingConfig, num_worlds: int) -> Worlds:
-    """Allocate the state of ``num_worlds`` worlds."""
+def make_worlds(config: DrivingConfig, num_worlds: int, road_length: float) -> Worlds:
+    """Allocate the state of ``num_worlds`` worlds whose routes are up to ``road_length`` metres long."""
     cars = max(actors(config), 1)
     obstacles = 1
     if config.obstacle_spacing:
         # Rows are at least 0.75 spacings apart; a row blocks up to two lanes with up to three cones each.
-        obstacles = 6 * math.ceil(config.road_length / (0.75 * config.obstacle_spacing))
+        obstacles = 6 * math.ceil(road_length / (0.75 * config.obstacle_spacing))
     if config.parked_share:
         obstacles += MOST_PARKED
     return Worlds(

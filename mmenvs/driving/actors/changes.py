@@ -2,130 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.actors.idm import A_MAX, GAP_MIN, idm
-from mmenvs.driving.actors.lists import Lists, follower, leader
-from mmenvs.driving.actors.spawn import choose_next
-from mmenvs.driving.roads.compiled import DROPS, GOES_ON
+from mmenvs.driving.actors.lists import I_HALF, I_SPEED, I_STATION, Lists, follower, leader
+from mmenvs.driving.roads.compiled import (
+    DROPS,
+    GOES_ON,
+    L_END,
+    L_JUNCTION,
+    L_KIND,
+    L_LEFT,
+    L_LENGTH,
+    L_NEXT,
+    L_RIGHT,
+)
 from mmenvs.driving.roads.lanes import beside, lane_width
-
-if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
-    from mmenvs.driving.state import Worlds
 
 POLITENESS = 0.2
 GAIN = 0.3  # least advantage that makes a lane change worth it [m/s^2]
 B_SAFE = 2.5  # most braking that a change may impose [m/s^2]
+PRESSED = 1.6  # how much more of it somebody asks for whose lane ends
 URGE = 4.0  # advantage of leaving a lane that ends, or that an ambulance wants [m/s^2]
 KEEP_BACK = 30.0  # no change of choice this near to the end of a lane [m]
+DROP_NOTICE = 120.0  # nobody changes to a lane that ends within this [m]
 SIREN = 70.0  # how far ahead an ambulance is heard [m]
 
 
 @fast_function
 def siren_behind(
-    world: int,
-    car: int,
-    worlds: Worlds,
+    lane: float,
+    station: float,
+    cars: FloatArray,
 ) -> bool:
-    """Say whether an ambulance comes from behind on a car's own lane."""
-    cars = worlds.cars[world]
-    if cars[st.C_KIND, 0] != st.EMERGENCY or car == 0 or cars[st.C_ACTIVE, 0] < 0.5:
+    """Say whether an ambulance, which is always the first car, comes from behind on the same lane."""
+    if cars[st.C_KIND, 0] != st.EMERGENCY or cars[st.C_ACTIVE, 0] < 0.5:
         return False
-    behind = cars[st.C_STATION, car] - cars[st.C_STATION, 0]
-    return cars[st.C_LANE, car] == cars[st.C_LANE, 0] and 0.0 < behind < SIREN
+    behind = station - cars[st.C_STATION, 0]
+    return bool(lane == cars[st.C_LANE, 0] and 0.0 < behind < SIREN)
 
 
 @fast_function
-def consider_change(
-    world: int,
+def choose_lane(
     car: int,
-    worlds: Worlds,
-    maps: Maps,
+    cars: FloatArray,
+    lanes: FloatArray,
+    samples: FloatArray,
     lists: Lists,
-) -> None:
-    """Change to a neighbouring lane if MOBIL finds it safe and worth it.
+) -> int:
+    """Return the neighbouring lane that a car should change to, or -1.
 
-    Incentive: own gain minus politeness times the new follower's loss exceeds a threshold, and the new
-    follower need not brake harder than ``B_SAFE`` (Kesting, Treiber and Helbing, TRR 1999, 2007).
+    MOBIL: one's own gain minus politeness times the new follower's loss must exceed a threshold, and the
+    new follower need not brake harder than ``B_SAFE`` (Kesting, Treiber and Helbing, TRR 1999, 2007).
     """
-    cars = worlds.cars[world]
-    slot = worlds.slot[world]
     lane, station = int(cars[st.C_LANE, car]), cars[st.C_STATION, car]
-    if maps.lane_junction[slot, lane] >= 0 or cars[st.C_FROM, car] >= 0.0:
-        return
+    if lanes[lane, L_JUNCTION] >= 0.0 or cars[st.C_FROM, car] >= 0.0:
+        return -1
     if cars[st.C_GRANTED, car] > 0.5 or cars[st.C_KIND, car] == st.CYCLIST:
-        return
-    ends = maps.lane_end[slot, lane] == DROPS
-    siren = siren_behind(world, car, worlds)
+        return -1
+    if lanes[lane, L_LEFT] < 0.0 and lanes[lane, L_RIGHT] < 0.0:
+        return -1
+    ends = lanes[lane, L_END] == DROPS
+    siren = siren_behind(cars[st.C_LANE, car], station, cars)
     speed, desired, headway = cars[st.C_SPEED, car], cars[st.C_DESIRED, car], cars[st.C_HEADWAY, car]
     now = cars[st.C_ACCELERATION, car]
-    if not ends and not siren and (now > 0.5 * A_MAX or speed > 0.9 * desired):
-        return
-    remaining = maps.lane_length[slot, lane] - station
-    if not ends and maps.lane_end[slot, lane] == GOES_ON and remaining < KEEP_BACK:
-        return
+    must = ends or siren
+    if not must and (now > 0.5 * A_MAX or speed > 0.9 * desired):
+        return -1
+    remaining = lanes[lane, L_LENGTH] - station
+    if not ends and lanes[lane, L_END] == GOES_ON and remaining < KEEP_BACK:
+        return -1
     half, half_width = 0.5 * cars[st.C_LENGTH, car], 0.5 * cars[st.C_WIDTH, car]
     best_gain, best_lane = GAIN, -1
     for side in range(2):
-        other = int(maps.lane_left[slot, lane]) if side == 0 else int(maps.lane_right[slot, lane])
-        if other < 0 or maps.lane_kind[slot, other] != 0:
+        other = int(lanes[lane, L_LEFT]) if side == 0 else int(lanes[lane, L_RIGHT])
+        if other < 0 or lanes[other, L_KIND] != 0.0:
             continue
-        if maps.lane_end[slot, other] == DROPS and maps.lane_length[slot, other] - station < 120.0:
+        if lanes[other, L_END] == DROPS and lanes[other, L_LENGTH] - station < DROP_NOTICE:
             continue
-        there = beside(slot, lane, other, station, maps)
+        there = beside(lane, other, station, lanes, samples)
         behind = follower(other, there, lists)
-        # One's own side of the road is searched with a full lane's width: the car will be in its middle.
         gap, ahead_speed = leader(
-            slot, behind, other, there, half, int(maps.lane_next[slot, other, 0]),
-            -half_width, half_width, maps, lists,
-        )  # fmt: skip
+            behind, other, there, half, int(lanes[other, L_NEXT]), -half_width, half_width, lanes, lists
+        )
         if gap < GAP_MIN:
             continue
         imposed = 0.0
         if behind >= 0:
-            back_gap = there - half - lists.station[behind] - lists.half[behind]
+            back = lists.items[behind]
+            back_gap = there - half - back[I_STATION] - back[I_HALF]
             if back_gap < GAP_MIN:
                 continue
-            back_speed = lists.speed[behind]
+            back_speed = back[I_SPEED]
             back_desired, back_headway = max(back_speed, 4.0), 1.2
             if behind < cars.shape[1]:
                 back_desired, back_headway = cars[st.C_DESIRED, behind], cars[st.C_HEADWAY, behind]
             imposed = idm(back_speed, back_desired, back_gap, back_speed - speed, back_headway)
-            if imposed < -B_SAFE * (1.6 if ends else 1.0):
+            if imposed < -B_SAFE * (PRESSED if ends else 1.0):
                 continue
         then = idm(speed, desired, gap, speed - ahead_speed, headway)
-        gain = then - now + POLITENESS * min(imposed, 0.0)
-        if ends or siren:
-            gain += URGE
+        gain = then - now + POLITENESS * min(imposed, 0.0) + (URGE if must else 0.0)
         if gain > best_gain:
             best_gain, best_lane = gain, other
-    if best_lane < 0:
-        return
-    begin_change(slot, world, car, best_lane, worlds, maps)
+    return best_lane
 
 
 @fast_function
 def begin_change(
-    slot: int,
-    world: int,
     car: int,
     other: int,
-    worlds: Worlds,
-    maps: Maps,
+    cars: FloatArray,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> None:
     """Move a car's reference to a neighbouring lane; its body follows at its own pace."""
-    cars = worlds.cars[world]
     lane, station = int(cars[st.C_LANE, car]), cars[st.C_STATION, car]
-    there = beside(slot, lane, other, station, maps)
-    between = 0.5 * (lane_width(slot, lane, station, maps) + lane_width(slot, other, there, maps))
-    to_left = other == maps.lane_left[slot, lane]
-    cars[st.C_OFFSET, car] += -between if to_left else between
+    there = beside(lane, other, station, lanes, samples)
+    between = 0.5 * (lane_width(lane, station, lanes, samples) + lane_width(other, there, lanes, samples))
+    cars[st.C_OFFSET, car] += -between if other == lanes[lane, L_LEFT] else between
     cars[st.C_FROM, car] = lane
     cars[st.C_LANE, car] = other
     cars[st.C_STATION, car] = there
     cars[st.C_PREVIOUS, car] = -1.0
-    cars[st.C_NEXT, car] = choose_next(world, other, worlds, maps)
     cars[st.C_GRANTED, car] = 0.0

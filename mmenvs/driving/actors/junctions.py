@@ -8,18 +8,21 @@ granted holds until the car is in; so two conflicting lanes are never granted at
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mmenvs.core.arrays import FloatArray
+from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
-from mmenvs.driving.actors.lists import Lists, leader
-from mmenvs.driving.roads.compiled import F_CLEAR, F_LANE, F_YIELDS
+from mmenvs.driving.actors.lists import I_HALF, I_SPEED, I_STATION, Lists, leader, only_successor
+from mmenvs.driving.roads.compiled import (
+    F_CLEAR,
+    F_LANE,
+    F_YIELDS,
+    L_CONFLICT,
+    L_CONFLICTS,
+    L_GROUP,
+    L_LENGTH,
+    L_RULE,
+)
 from mmenvs.driving.roads.network import SIGNAL, STOP
-
-if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
-    from mmenvs.driving.state import Worlds
 
 B_STOP = 3.0  # braking that a driver accepts to stop at amber [m/s^2]
 APPROACH = 4.0  # who has the right of way and comes within this time is waited for [s]
@@ -30,31 +33,26 @@ PATIENCE = 2.5  # who has stood for this long at the line is not waited for any 
 
 @fast_function
 def wants_grant(
-    slot: int,
     lane: int,
-    maps: Maps,
+    lanes: FloatArray,
 ) -> bool:
     """Say whether entering a lane needs a grant."""
-    if lane < 0:
-        return False
-    return maps.lane_rule[slot, lane] != 0 or maps.conflict_begin[slot, lane + 1] > maps.conflict_begin[slot, lane]
+    return lane >= 0 and (lanes[lane, L_RULE] != 0.0 or lanes[lane, L_CONFLICTS] > 0.0)
 
 
 @fast_function
 def signal_allows(
-    world: int,
-    slot: int,
     lane: int,
     distance: float,
     speed: float,
-    worlds: Worlds,
-    maps: Maps,
+    lights: ByteArray,
+    lanes: FloatArray,
 ) -> bool:
     """Say whether the signal of a lane lets a car pass that could stop only within ``v^2 / 2b``."""
-    group = maps.lane_group[slot, lane]
-    if group < 0 or maps.lane_rule[slot, lane] != SIGNAL:
+    group = int(lanes[lane, L_GROUP])
+    if group < 0 or lanes[lane, L_RULE] != SIGNAL:
         return True
-    light = worlds.lights[world, group]
+    light = lights[group]
     if light == st.GREEN:
         return True
     return light == st.AMBER and distance < speed * speed / (2.0 * B_STOP)
@@ -69,94 +67,91 @@ def _in_use(
     """Say whether anybody is on a lane before a station, or may enter it."""
     if lists.granted[lane] > 0:
         return True
-    item = lists.head[lane]
+    item = int(lists.head[lane])
     while item >= 0:
-        if lists.station[item] - lists.half[item] < until and lists.speed[item] > -0.1:
+        row = lists.items[item]
+        if row[I_STATION] - row[I_HALF] < until and row[I_SPEED] > -0.1:
             return True
-        item = lists.follow[item]
+        item = int(lists.follow[item])
     return False
 
 
 @fast_function
 def may_enter(
-    world: int,
     lane: int,
     distance: float,
     speed: float,
     wait: float,
     length: float,
     urgent: bool,
+    cars: FloatArray,
+    ego: FloatArray,
     heed_ego: bool,
-    worlds: Worlds,
-    maps: Maps,
+    lights: ByteArray,
+    lanes: FloatArray,
+    conflicts: FloatArray,
     lists: Lists,
 ) -> bool:
     """Say whether somebody may enter a lane of a junction.
 
     Args:
-        world: Index of the world.
         lane: The lane to be entered.
         distance: From the front to the stop line [m].
         speed: Speed [m/s].
         wait: How long he or she has been standing [s].
         length: Length of the car [m].
         urgent: Whether signs and signals do not matter.
+        cars: ``Worlds.cars`` of the world.
+        ego: Row of ``Worlds.ego``.
         heed_ego: Whether the ego is somebody else.
-        worlds: ``Worlds``.
-        maps: ``Maps``.
+        lights: ``Worlds.lights`` of the world.
+        lanes: ``Roads.lanes`` of the map.
+        conflicts: ``Roads.conflicts`` of the map.
         lists: ``Lists``.
     """
-    slot = worlds.slot[world]
-    cars = worlds.cars[world]
     if not urgent:
-        if not signal_allows(world, slot, lane, distance, speed, worlds, maps):
+        if not signal_allows(lane, distance, speed, lights, lanes):
             return False
-        if maps.lane_rule[slot, lane] == STOP and (wait < STOP_TIME or distance > 6.0):
+        if lanes[lane, L_RULE] == STOP and (wait < STOP_TIME or distance > 6.0):
             return False
-    for entry in range(maps.conflict_begin[slot, lane], maps.conflict_begin[slot, lane + 1]):
-        other = int(maps.conflicts[slot, entry, F_LANE])
-        if _in_use(other, maps.conflicts[slot, entry, F_CLEAR], lists):
+    first, count = int(lanes[lane, L_CONFLICT]), int(lanes[lane, L_CONFLICTS])
+    for row in range(first, first + count):
+        other = int(conflicts[row, F_LANE])
+        if _in_use(other, conflicts[row, F_CLEAR], lists):
             return False
-        if maps.conflicts[slot, entry, F_YIELDS] > 0.5 and not urgent:
-            if _approached(world, slot, other, heed_ego, cars, worlds, maps):
-                return False
-    if maps.conflict_begin[slot, lane + 1] > maps.conflict_begin[slot, lane]:
+        gives_way = conflicts[row, F_YIELDS] > 0.5 and not urgent
+        if gives_way and _approached(other, cars, ego, heed_ego, lights, lanes):
+            return False
+    if count > 0:
         # Keep the box clear: whoever stands ahead must leave room for the whole car.
-        following = int(maps.lane_next[slot, lane, 0])
-        if maps.lane_next[slot, lane, 1] >= 0:
-            following = -1
-        gap, ahead = leader(slot, -1, lane, 0.0, 0.0, following, -1.0, 1.0, maps, lists)
-        if ahead < 1.5 and gap < maps.lane_length[slot, lane] + length + 2.5:
+        gap, ahead = leader(-1, lane, 0.0, 0.0, only_successor(lane, lanes), -1.0, 1.0, lanes, lists)
+        if ahead < 1.5 and gap < lanes[lane, L_LENGTH] + length + 2.5:
             return False
     return True
 
 
 @fast_function
 def _approached(
-    world: int,
-    slot: int,
     lane: int,
-    heed_ego: bool,
     cars: FloatArray,
-    worlds: Worlds,
-    maps: Maps,
+    ego: FloatArray,
+    heed_ego: bool,
+    lights: ByteArray,
+    lanes: FloatArray,
 ) -> bool:
     """Say whether somebody is about to enter a lane of a junction, its signal permitting."""
     for other in range(cars.shape[1]):
         if cars[st.C_ACTIVE, other] < 0.5 or int(cars[st.C_NEXT, other]) != lane:
             continue
         speed = cars[st.C_SPEED, other]
-        distance = maps.lane_length[slot, int(cars[st.C_LANE, other])] - cars[st.C_STATION, other]
+        distance = lanes[int(cars[st.C_LANE, other]), L_LENGTH] - cars[st.C_STATION, other]
         if distance > max(APPROACH * max(speed, 3.0), 8.0):
             continue
         if speed < STANDING and cars[st.C_WAIT, other] > PATIENCE:
             continue
-        if signal_allows(world, slot, lane, distance, speed, worlds, maps):
+        if signal_allows(lane, distance, speed, lights, lanes):
             return True
-    ego = worlds.ego[world]
-    if heed_ego and int(ego[st.NEXT_LANE]) == lane and ego[st.TO_NEXT] < max(APPROACH * max(ego[st.SPEED], 2.0), 6.0):
-        if ego[st.SPEED] > STANDING and signal_allows(
-            world, slot, lane, ego[st.TO_NEXT], ego[st.SPEED], worlds, maps
-        ):
-            return True
-    return False
+    if not heed_ego or int(ego[st.NEXT_LANE]) != lane or ego[st.SPEED] < STANDING:
+        return False
+    near = ego[st.TO_NEXT] < max(APPROACH * max(ego[st.SPEED], 2.0), 6.0)
+    return bool(near and signal_allows(lane, ego[st.TO_NEXT], ego[st.SPEED], lights, lanes))

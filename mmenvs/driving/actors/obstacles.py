@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING
 from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import (
+    L_JUNCTION,
+    L_LEFT,
+    L_LENGTH,
+    L_NEXT,
+    L_RIGHT,
+    N_SPOTS,
+    R_BEGIN,
+    R_FINISH,
+    R_START,
+)
 from mmenvs.driving.roads.lanes import beside, place_on_lane
 from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Params, Worlds
 
 KEEP_FROM_JUNCTION = 25.0  # no obstacle this near to either end of a lane that leads on [m]
@@ -23,15 +34,16 @@ def place_obstacles(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Place the obstacles of a world and write their boxes, after those of the cars; they never move."""
     worlds.obstacle_count[world] = 0
     if params.obstacle_spacing > 0.0:
-        _block_lanes(world, params, worlds, maps)
+        _block_lanes(world, params, worlds, roads)
     if params.parked_share > 0.0:
-        _park(world, params, worlds, maps)
+        _park(world, params, worlds, roads)
     slot = worlds.slot[world]
+    lanes, samples = roads.lanes[slot], roads.samples[slot]
     obstacles = worlds.obstacles[world]
     first = worlds.cars.shape[2]
     for k in range(worlds.obstacle_count[world]):
@@ -39,11 +51,11 @@ def place_obstacles(
         lane = int(obstacles[st.O_LANE, k])
         if lane >= 0:
             x, y, cos, sin = place_on_lane(
-                slot, lane, obstacles[st.O_STATION, k], obstacles[st.O_OFFSET, k], maps
+                lane, obstacles[st.O_STATION, k], obstacles[st.O_OFFSET, k], lanes, samples
             )
             box[st.B_X], box[st.B_Y], box[st.B_COS], box[st.B_SIN] = x, y, cos, sin
         else:
-            spot = maps.spots[slot, int(obstacles[st.O_STATION, k])]
+            spot = roads.spots[slot, int(obstacles[st.O_STATION, k])]
             box[st.B_X], box[st.B_Y] = spot[0], spot[1]
             box[st.B_COS], box[st.B_SIN] = math.cos(spot[2]), math.sin(spot[2])
         box[st.B_HALF_LENGTH] = 0.5 * obstacles[st.O_LENGTH, k]
@@ -89,37 +101,38 @@ def _block_lanes(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Block one or two of the lanes beside the route at intervals; at least one always stays open."""
     slot, route = worlds.slot[world], worlds.route[world]
     stream = worlds.random
-    start, finish = maps.route_start[slot, route], maps.route_finish[slot, route]
-    at = start + uniform_between(stream, world, 0.9, 1.4) * params.obstacle_spacing
-    while at < finish - 12.0:
-        row = maps.path[slot, maps.route_begin[slot, route] + int(at)]
+    lanes, samples = roads.lanes[slot], roads.samples[slot]
+    way = roads.routes[slot, route]
+    at = way[R_START] + uniform_between(stream, world, 0.9, 1.4) * params.obstacle_spacing
+    while at < way[R_FINISH] - 12.0:
+        row = roads.path[slot, int(way[R_BEGIN]) + int(at)]
         lane, station = int(row[P_LANE]), row[P_LANE_STATION]
-        lanes = 1
-        while maps.lane_right[slot, lane] >= 0:
-            other = int(maps.lane_right[slot, lane])
-            station = beside(slot, lane, other, station, maps)
+        count = 1
+        while lanes[lane, L_RIGHT] >= 0:
+            other = int(lanes[lane, L_RIGHT])
+            station = beside(lane, other, station, lanes, samples)
             lane = other
         leftmost = lane
-        while maps.lane_left[slot, leftmost] >= 0:
-            leftmost = int(maps.lane_left[slot, leftmost])
-            lanes += 1
-        blocked = min(min(params.blocked_lanes, 2 if uniform(stream, world) < 0.2 else 1), lanes - 1)
-        first = integer_below(stream, world, lanes)
-        remaining = maps.lane_length[slot, lane] - station
-        clear = maps.lane_next[slot, lane, 0] >= 0 and min(station, remaining) < KEEP_FROM_JUNCTION
-        if maps.lane_junction[slot, lane] >= 0 or clear:
+        while lanes[leftmost, L_LEFT] >= 0:
+            leftmost = int(lanes[leftmost, L_LEFT])
+            count += 1
+        blocked = min(min(params.blocked_lanes, 2 if uniform(stream, world) < 0.2 else 1), count - 1)
+        first = integer_below(stream, world, count)
+        remaining = lanes[lane, L_LENGTH] - station
+        crowded = lanes[lane, L_NEXT] >= 0.0 and min(station, remaining) < KEEP_FROM_JUNCTION
+        if lanes[lane, L_JUNCTION] >= 0 or crowded:
             blocked = 0
         for k in range(blocked):
-            place, chosen = (first + k) % lanes, lane
+            place, chosen = (first + k) % count, lane
             there = station
             for _ in range(place):
-                other = int(maps.lane_left[slot, chosen])
-                there = beside(slot, chosen, other, there, maps)
+                other = int(lanes[chosen, L_LEFT])
+                there = beside(chosen, other, there, lanes, samples)
                 chosen = other
             there += uniform_between(stream, world, -1.0, 1.0)
             draw = uniform(stream, world)
@@ -140,11 +153,11 @@ def _park(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Fill parking spaces with cars, but never the one that the ego is to use."""
     slot = worlds.slot[world]
-    for spot in range(maps.spot_count[slot]):
+    for spot in range(roads.counts[slot, N_SPOTS]):
         taken = uniform(worlds.random, world) < params.parked_share
         if taken and spot != worlds.spot[world]:
             length = uniform_between(worlds.random, world, 3.9, 4.7)

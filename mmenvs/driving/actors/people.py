@@ -10,11 +10,19 @@ import numpy as np
 from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
-from mmenvs.driving.roads.compiled import X_AT, X_LANE, X_STATION
+from mmenvs.driving.roads.compiled import (
+    K_BEGIN,
+    K_COUNT,
+    K_GROUP,
+    N_CROSSINGS,
+    X_AT,
+    X_LANE,
+    X_STATION,
+)
 from mmenvs.driving.roads.lanes import lane_width, place_on_lane
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Params, Worlds
 
 ARRIVALS = 0.12  # how often an absent person comes to a crossing [1/s]
@@ -30,18 +38,18 @@ def place_people(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Start the people of a world: absent, waiting, or already on their way."""
     people = worlds.people[world]
     slot = worlds.slot[world]
     people[:, :] = 0.0
     worlds.busy[world] = 0
-    if maps.crossing_count[slot] == 0:
+    if roads.counts[slot, N_CROSSINGS] == 0:
         return
     for person in range(people.shape[1]):
         if uniform(worlds.random, world) < 0.5:
-            _arrive(world, person, worlds, maps)
+            _arrive(world, person, worlds, roads)
 
 
 @fast_function
@@ -49,13 +57,13 @@ def _arrive(
     world: int,
     person: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Bring a person to an end of a crossing."""
     people = worlds.people[world]
     stream = worlds.random
     slot = worlds.slot[world]
-    people[st.W_CROSSING, person] = integer_below(stream, world, maps.crossing_count[slot])
+    people[st.W_CROSSING, person] = integer_below(stream, world, roads.counts[slot, N_CROSSINGS])
     people[st.W_FORWARD, person] = 1.0 if uniform(stream, world) < 0.5 else -1.0
     people[st.W_ALONG, person] = -0.8
     people[st.W_ASIDE, person] = uniform_between(stream, world, -0.35, 0.35)
@@ -69,25 +77,26 @@ def step_people(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Advance the people of a world, and note which lanes they want to be kept free."""
     slot = worlds.slot[world]
-    if maps.crossing_count[slot] == 0:
+    if roads.counts[slot, N_CROSSINGS] == 0:
         return
     people = worlds.people[world]
+    lanes, samples = roads.lanes[slot], roads.samples[slot]
     busy = worlds.busy[world]
     busy[:] = 0
     for person in range(people.shape[1]):
         if people[st.W_STATE, person] == ABSENT:
             if uniform(worlds.random, world) < ARRIVALS * params.dt:
-                _arrive(world, person, worlds, maps)
+                _arrive(world, person, worlds, roads)
             continue
         crossing = int(people[st.W_CROSSING, person])
-        row = maps.crossings[slot, crossing]
+        row = roads.crossings[slot, crossing]
         length = math.sqrt((row[2] - row[0]) ** 2 + (row[3] - row[1]) ** 2)
         if people[st.W_STATE, person] == WAITING:
-            if not _may_walk(world, crossing, people[st.W_FORWARD, person], worlds, maps):
+            if not _may_walk(world, crossing, worlds, roads):
                 continue
             people[st.W_STATE, person] = WALKING
         along = people[st.W_ALONG, person] + people[st.W_SPEED, person] * params.dt
@@ -96,36 +105,36 @@ def step_people(
             people[st.W_STATE, person] = ABSENT
             continue
         forward = people[st.W_FORWARD, person] > 0.0
-        begin, end = maps.crossing_lane_begin[slot, crossing], maps.crossing_lane_begin[slot, crossing + 1]
-        for entry in range(begin, end):
-            met = maps.crossing_lanes[slot, entry]
+        for k in range(int(row[K_COUNT])):
+            met = roads.crossed[slot, int(row[K_BEGIN]) + k]
             ahead = (met[X_AT] if forward else length - met[X_AT]) - along
-            half = 0.5 * lane_width(slot, int(met[X_LANE]), met[X_STATION], maps)
+            half = 0.5 * lane_width(int(met[X_LANE]), met[X_STATION], lanes, samples)
             if -half - 0.4 < ahead < half + NOTICE:
-                busy[crossing] |= np.uint32(1 << (entry - begin))
+                busy[crossing] |= np.uint32(1 << k)
 
 
 @fast_function
 def _may_walk(
     world: int,
     crossing: int,
-    forward: float,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> bool:
     """Say whether a person steps onto the road: at green, or when all who come can stop in comfort."""
     slot = worlds.slot[world]
-    group = int(maps.crossings[slot, crossing, 5])
+    group = int(roads.crossings[slot, crossing, K_GROUP])
     if group >= 0 and worlds.lights[world, group] != st.GREEN:
         return False
-    begin, end = maps.crossing_lane_begin[slot, crossing], maps.crossing_lane_begin[slot, crossing + 1]
+    row = roads.crossings[slot, crossing]
     cars = worlds.cars.shape[2]
-    for entry in range(begin, end):
-        met = maps.crossing_lanes[slot, entry]
-        x, y, _, _ = place_on_lane(slot, int(met[X_LANE]), met[X_STATION], 0.0, maps)
-        for k in range(cars + 1):
-            box = worlds.boxes[world, k] if k < cars else worlds.ego_box[world]
-            speed = worlds.cars[world, st.C_SPEED, k] if k < cars else worlds.ego[world, st.SPEED]
+    for k in range(int(row[K_COUNT])):
+        met = roads.crossed[slot, int(row[K_BEGIN]) + k]
+        x, y, _, _ = place_on_lane(
+            int(met[X_LANE]), met[X_STATION], 0.0, roads.lanes[slot], roads.samples[slot]
+        )
+        for car in range(cars + 1):
+            box = worlds.boxes[world, car] if car < cars else worlds.ego_box[world]
+            speed = worlds.cars[world, st.C_SPEED, car] if car < cars else worlds.ego[world, st.SPEED]
             if speed < 0.5:
                 continue
             dx, dy = x - box[st.B_X], y - box[st.B_Y]
@@ -141,7 +150,7 @@ def _may_walk(
 def place_people_boxes(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Write the boxes of the people of a world, after those of cars and obstacles."""
     people = worlds.people[world]
@@ -150,7 +159,7 @@ def place_people_boxes(
     for person in range(people.shape[1]):
         if people[st.W_STATE, person] == ABSENT:
             continue
-        row = maps.crossings[slot, int(people[st.W_CROSSING, person])]
+        row = roads.crossings[slot, int(people[st.W_CROSSING, person])]
         length = max(math.sqrt((row[2] - row[0]) ** 2 + (row[3] - row[1]) ** 2), 1e-3)
         cos, sin = (row[2] - row[0]) / length, (row[3] - row[1]) / length
         forward = people[st.W_FORWARD, person]

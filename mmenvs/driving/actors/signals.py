@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import N_GROUPS
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Worlds
 
 AMBER_TIME = 3.0  # [s]
@@ -35,11 +36,11 @@ def set_lights(
     world: int,
     dt: float,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Write what the signal groups of a world show; the world's phase was drawn at its reset."""
     slot = worlds.slot[world]
     now = worlds.phase[world] + worlds.steps[world] * dt
-    for group in range(maps.group_count[slot]):
-        row = maps.groups[slot, group]
+    for group in range(roads.counts[slot, N_GROUPS]):
+        row = roads.groups[slot, group]
         worlds.lights[world, group] = light_at(now - _STAGGER * row[3], row[0], row[1], row[2])

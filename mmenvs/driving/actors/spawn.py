@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
-from mmenvs.core.random import integer_below, uniform, uniform_between
+from mmenvs.core.random import UIntArray, integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
-from mmenvs.driving.actors.lists import EGO_ITEMS, Lists, fill_lists, insert
+from mmenvs.driving.actors.lists import EGO_ITEMS, I_HALF, I_STATION, Lists, fill_lists, insert
+from mmenvs.driving.roads.compiled import (
+    L_LENGTH,
+    L_LIMIT,
+    L_NEXT,
+    L_RIGHT,
+    MOST_SUCCESSORS,
+    N_ENTRIES,
+    N_LANES,
+)
 from mmenvs.driving.roads.lanes import lane_width
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Params, Worlds
 
 ROOM = 9.0  # between two cars at the start, besides their lengths [m]
@@ -23,17 +33,16 @@ ENTRY = 8.0  # where a car comes in, from the beginning of the lane [m]
 def choose_next(
     world: int,
     lane: int,
-    worlds: Worlds,
-    maps: Maps,
+    streams: UIntArray,
+    lanes: FloatArray,
 ) -> int:
     """Choose at random where a car goes after a lane; -1 where it ends."""
-    slot = worlds.slot[world]
     count = 0
-    while count < maps.lane_next.shape[2] and maps.lane_next[slot, lane, count] >= 0:
+    while count < MOST_SUCCESSORS and lanes[lane, L_NEXT + count] >= 0.0:
         count += 1
     if count == 0:
         return -1
-    return int(maps.lane_next[slot, lane, integer_below(worlds.random, world, count)])
+    return int(lanes[lane, L_NEXT + integer_below(streams, world, count)])
 
 
 @fast_function
@@ -83,19 +92,19 @@ def put_car(
     car: int,
     lane: int,
     station: float,
-    worlds: Worlds,
-    maps: Maps,
+    cars: FloatArray,
+    streams: UIntArray,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> None:
     """Start a car on a lane."""
-    cars = worlds.cars[world]
-    slot = worlds.slot[world]
     rest = 0.0
     if cars[st.C_KIND, car] == st.CYCLIST:  # by the kerb
-        rest = -0.5 * lane_width(slot, lane, station, maps) + 0.8
+        rest = -0.5 * lane_width(lane, station, lanes, samples) + 0.8
     cars[st.C_LANE, car], cars[st.C_STATION, car] = lane, station
     cars[st.C_REST, car], cars[st.C_OFFSET, car] = rest, rest
-    cars[st.C_SPEED, car] = 0.8 * min(cars[st.C_DESIRED, car], maps.lane_limit[slot, lane])
-    cars[st.C_NEXT, car] = choose_next(world, lane, worlds, maps)
+    cars[st.C_SPEED, car] = 0.8 * min(cars[st.C_DESIRED, car], lanes[lane, L_LIMIT])
+    cars[st.C_NEXT, car] = choose_next(world, lane, streams, lanes)
     cars[st.C_PREVIOUS, car] = cars[st.C_FROM, car] = -1.0
     cars[st.C_GRANTED, car] = cars[st.C_WAIT, car] = cars[st.C_ACCELERATION, car] = 0.0
     cars[st.C_ACTIVE, car] = 1.0
@@ -110,14 +119,14 @@ def _room_at(
     lists: Lists,
 ) -> bool:
     """Say whether a car may start at a place without crowding anyone."""
-    item = lists.head[lane]
+    item = int(lists.head[lane])
     while item >= 0:
-        gap = abs(lists.station[item] - station) - half - lists.half[item]
+        gap = abs(lists.items[item, I_STATION] - station) - half - lists.items[item, I_HALF]
         # No car has a shadow yet, so the ego's items come right after the cars'.
         wanted = ROOM_EGO if cars <= item < cars + EGO_ITEMS else ROOM
         if gap < wanted:
             return False
-        item = lists.follow[item]
+        item = int(lists.follow[item])
     return True
 
 
@@ -126,13 +135,14 @@ def place_traffic(
     world: int,
     params: Params,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     lists: Lists,
 ) -> None:
     """Start the traffic of a world; the ego and the obstacles must stand already."""
     cars = worlds.cars[world]
     slot = worlds.slot[world]
-    route = maps.spawn[slot, worlds.route[world]]
+    lanes, samples = roads.lanes[slot], roads.samples[slot]
+    share = roads.spawn[slot, worlds.route[world]]
     stream = worlds.random
     count = cars.shape[1]
     cars[:, :] = 0.0
@@ -141,7 +151,7 @@ def place_traffic(
         return
     aggressiveness = uniform_between(stream, world, params.temper_low, params.temper_high)
     density = uniform_between(stream, world, params.density_low, params.density_high)
-    fill_lists(world, worlds, maps, lists)
+    fill_lists(world, worlds, roads, lists)
     for car in range(count):
         _draw_car(world, car, aggressiveness, params, worlds)
         special = car < params.emergency + params.cyclists
@@ -149,23 +159,23 @@ def place_traffic(
             cars[st.C_DESIRED, car] = 0.0  # not in this episode
             continue
         if car < params.emergency:
-            _behind_ego(world, car, worlds, maps, lists)
+            _behind_ego(world, car, worlds, roads, lists)
             continue
         half = 0.5 * cars[st.C_LENGTH, car]
         for _attempt in range(8):
             draw = uniform(stream, world)
             lane = 0
-            while lane < maps.lanes[slot] - 1 and route[lane] <= draw:
+            while lane < roads.counts[slot, N_LANES] - 1 and share[lane] <= draw:
                 lane += 1
-            if special and maps.lane_right[slot, lane] >= 0:
+            if special and lanes[lane, L_RIGHT] >= 0.0:
                 continue
-            length = maps.lane_length[slot, lane]
+            length = lanes[lane, L_LENGTH]
             if length < 2.0 * half + 8.0:
                 continue
             station = uniform_between(stream, world, half + 3.0, length - half - 4.0)
             if not _room_at(lane, station, half, count, lists):
                 continue
-            put_car(world, car, lane, station, worlds, maps)
+            put_car(world, car, lane, station, cars, stream, lanes, samples)
             width = 0.5 * cars[st.C_WIDTH, car]
             insert(lane, station, half, -width, width, cars[st.C_SPEED, car], lists)
             break
@@ -176,15 +186,14 @@ def _behind_ego(
     world: int,
     car: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     lists: Lists,
 ) -> None:
     """Start an ambulance at the beginning of the ego's lane."""
-    ego = worlds.ego[world]
+    ego, cars, slot = worlds.ego[world], worlds.cars[world], worlds.slot[world]
     lane = int(ego[st.LANE])
     station = max(ego[st.LANE_STATION] - 60.0, 5.0)
-    put_car(world, car, lane, station, worlds, maps)
-    cars = worlds.cars[world]
+    put_car(world, car, lane, station, cars, worlds.random, roads.lanes[slot], roads.samples[slot])
     width = 0.5 * cars[st.C_WIDTH, car]
     insert(lane, station, 0.5 * cars[st.C_LENGTH, car], -width, width, cars[st.C_SPEED, car], lists)
 
@@ -194,19 +203,20 @@ def enter_road(
     world: int,
     car: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     lists: Lists,
 ) -> None:
     """Bring a car that has left the world back where traffic comes in, once there is room."""
     slot = worlds.slot[world]
     cars = worlds.cars[world]
-    if maps.entry_count[slot] == 0 or cars[st.C_KIND, car] == st.EMERGENCY:
+    entries = roads.counts[slot, N_ENTRIES]
+    if entries == 0 or cars[st.C_KIND, car] == st.EMERGENCY:
         return
-    lane = int(maps.entries[slot, integer_below(worlds.random, world, maps.entry_count[slot])])
+    lane = int(roads.entries[slot, integer_below(worlds.random, world, entries)])
     half = 0.5 * cars[st.C_LENGTH, car]
-    item = lists.head[lane]
-    if item >= 0 and lists.station[item] - lists.half[item] < ENTRY + half + 14.0:
+    item = int(lists.head[lane])
+    if item >= 0 and lists.items[item, I_STATION] - lists.items[item, I_HALF] < ENTRY + half + 14.0:
         return
-    put_car(world, car, lane, ENTRY, worlds, maps)
+    put_car(world, car, lane, ENTRY, cars, worlds.random, roads.lanes[slot], roads.samples[slot])
     width = 0.5 * cars[st.C_WIDTH, car]
     insert(lane, ENTRY, half, -width, width, cars[st.C_SPEED, car], lists)

@@ -15,14 +15,49 @@ from mmenvs.driving.roads.network import Network
 from mmenvs.driving.roads.raster import Raster
 
 MOST_SUCCESSORS = 4
+#: Columns of ``Roads.lanes``: first sample and number of samples, length [m], samples per metre, limit
+#: [m/s], largest curvature [1/m], neighbours (-1 for none), junction, turn, rule, signal group, kind, what
+#: comes at the end, first row and number of rows in ``Roads.conflicts``, and up to four successors.
+(
+    L_BEGIN,
+    L_COUNT,
+    L_LENGTH,
+    L_SCALE,
+    L_LIMIT,
+    L_BEND,
+    L_LEFT,
+    L_RIGHT,
+    L_OPPOSITE,
+    L_JUNCTION,
+    L_TURN,
+    L_RULE,
+    L_GROUP,
+    L_KIND,
+    L_END,
+    L_CONFLICT,
+    L_CONFLICTS,
+    L_NEXT,
+) = range(18)
+LANE_COLUMNS = L_NEXT + MOST_SUCCESSORS
+#: Columns of ``Roads.counts``.
+N_LANES, N_ENTRIES, N_CROSSINGS, N_ROUTES, N_GROUPS, N_SPOTS = range(6)
+COUNT_COLUMNS = 6
+#: Columns of ``Roads.routes``: first sample and number of samples in ``Roads.path``, where the ego starts
+#: and where it arrives [m].
+R_BEGIN, R_SAMPLES, R_START, R_FINISH = range(4)
+ROUTE_COLUMNS = 4
+#: Columns of ``Roads.crossings``: both ends [m], width [m], signal group, first row and number of rows in
+#: ``Roads.crossed``.
+K_X0, K_Y0, K_X1, K_Y1, K_WIDTH, K_GROUP, K_BEGIN, K_COUNT = range(8)
+CROSSING_COLUMNS = 8
 GRID = 24.0  # side of a scenery grid cell [m]
 
 #: What happens at the end of a lane: it goes on, the world ends, or the lane does (change before).
 GOES_ON, LEAVES, DROPS = range(3)
 
-#: Columns of ``Maps.conflicts``.
+#: Columns of ``Roads.conflicts``.
 F_LANE, F_CLEAR, F_YIELDS = range(3)
-#: Columns of ``Maps.crossing_lanes``.
+#: Columns of ``Roads.crossed``.
 X_LANE, X_STATION, X_AT = range(3)
 MOST_CROSSED = 30  # lanes that a crossing may cross: bits of ``Worlds.busy``
 
@@ -34,7 +69,7 @@ _RANK = {net.FREE: 2, net.SIGNAL: 2, net.YIELD: 1, net.STOP: 0}
 def compile_network(
     network: Network, raster: Raster, ways: Sequence[routes.Route]
 ) -> dict[str, NDArray[Any]]:
-    """Return one slot of every array of ``Maps``, by name.
+    """Return one slot of every array of ``Roads`` and ``Maps``, by name.
 
     Args:
         network: The roads.
@@ -46,29 +81,28 @@ def compile_network(
     starts, finishes = zip(*(_span(network, way, path) for way, path in zip(ways, paths, strict=True)), strict=True)
     begins = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
     scenery, grid_start, grid_size = sort_scenery(network.scenery, raster)
+    conflicts, conflict_begin = _conflicts(network)
+    crossings, crossed = _crossings(network)
+    lanes, entries = _lanes(network, conflict_begin)
+    counts = (len(lanes), len(entries), len(crossings), len(paths), len(network.groups), len(network.spots))
+    groups = [(g.cycle, g.begin, g.green, g.junction) for g in network.groups]
+    spots = [(s.x, s.y, s.heading, s.length, s.width) for s in network.spots]
+    signals = [(s.x, s.y, math.cos(s.heading), math.sin(s.heading), s.group) for s in network.signals]
     return {
-        **_lanes(network),
-        **_conflicts(network),
-        **_crossings(network),
+        "samples": np.concatenate([lane.centre for lane in network.lanes]),
+        "lanes": lanes,
+        "entries": entries,
+        "conflicts": conflicts,
+        "crossings": crossings,
+        "crossed": crossed,
         "path": np.concatenate(paths),
-        "route_begin": begins[:-1].astype(np.int32),
-        "route_samples": np.diff(begins).astype(np.int32),
-        "route_start": np.array(starts, np.float32),
-        "route_finish": np.array(finishes, np.float32),
-        "routes": np.int32(len(paths)),
+        "routes": np.stack([begins[:-1], np.diff(begins), starts, finishes], 1).astype(np.float32),
         "spawn": _spawn(network, paths),
-        "signals": np.array(
-            [(s.x, s.y, math.cos(s.heading), math.sin(s.heading), s.group) for s in network.signals], np.float32
-        ).reshape(-1, 5),
-        "signal_count": np.int32(len(network.signals)),
-        "groups": np.array(
-            [(g.cycle, g.begin, g.green, g.junction) for g in network.groups], np.float32
-        ).reshape(-1, 4),
-        "group_count": np.int32(len(network.groups)),
-        "spots": np.array([(s.x, s.y, s.heading, s.length, s.width) for s in network.spots], np.float32).reshape(
-            -1, 5
-        ),
-        "spot_count": np.int32(len(network.spots)),
+        "groups": np.array(groups, np.float32).reshape(-1, 4),
+        "spots": np.array(spots, np.float32).reshape(-1, 5),
+        "counts": np.array(counts, np.int32),
+        "signals": np.array(signals, np.float32).reshape(-1, 5),
+        "signal_count": np.asarray(len(signals), np.int32),
         "origin": raster.origin,
         "level_start": raster.start[: len(raster.columns)].astype(np.int32),
         "level_columns": raster.columns,
@@ -89,59 +123,41 @@ def _span(network: Network, way: routes.Route, path: NDArray[np.float32]) -> tup
     return start, max(len(path) - 1 - end, start + 1.0)
 
 
-def _lanes(network: Network) -> dict[str, NDArray[Any]]:
+def _lanes(
+    network: Network, conflict_begin: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    """Return the table of the lanes, and the lanes where traffic comes in."""
     lanes = network.lanes
-    counts = np.array([len(lane.centre) for lane in lanes])
-    begins = np.concatenate([[0], np.cumsum(counts)])
-    successors = np.full((len(lanes), MOST_SUCCESSORS), -1, np.int16)
-    for index, lane in enumerate(lanes):
-        kept = lane.successors[:MOST_SUCCESSORS]
-        successors[index, : len(kept)] = kept
     before = network.predecessors()
 
-    def column(name: str, dtype: Any) -> NDArray[Any]:
-        return np.array([getattr(lane, name) for lane in lanes], dtype)
+    def goes_on(index: int) -> bool:
+        return index >= 0 and bool(lanes[index].successors)
 
-    def neighbours_go_on(lane: net.Lane) -> bool:
-        return any(side >= 0 and lanes[side].successors for side in (lane.left, lane.right))
-
-    ends = [
-        GOES_ON if lane.successors else DROPS if neighbours_go_on(lane) else LEAVES for lane in lanes
-    ]
-    entries = [
-        lane.junction < 0
-        and lane.kind == net.DRIVING
-        and not before[index]
-        and not any(side >= 0 and before[side] for side in (lane.left, lane.right))
-        for index, lane in enumerate(lanes)
-    ]
-    length = column("length", np.float32)
-    sharpest = np.array([np.abs(lane.centre[:, net.CURVATURE]).max() for lane in lanes], np.float32)
-    return {
-        "samples": np.concatenate([lane.centre for lane in lanes]),
-        "lanes": np.int32(len(lanes)),
-        "lane_begin": begins[:-1].astype(np.int32),
-        "lane_count": counts.astype(np.int32),
-        "lane_length": length,
-        "lane_scale": ((counts - 1) / length).astype(np.float32),
-        "lane_limit": column("limit", np.float32),
-        "lane_bend": sharpest,
-        "lane_next": successors,
-        "lane_left": column("left", np.int16),
-        "lane_right": column("right", np.int16),
-        "lane_opposite": column("opposite", np.int16),
-        "lane_junction": column("junction", np.int16),
-        "lane_turn": column("turn", np.int8),
-        "lane_rule": column("rule", np.int8),
-        "lane_group": column("group", np.int16),
-        "lane_kind": column("kind", np.int8),
-        "lane_end": np.array(ends, np.int8),
-        "entries": np.flatnonzero(entries).astype(np.int16),
-        "entry_count": np.int32(sum(entries)),
-    }
+    table = np.full((len(lanes), LANE_COLUMNS), -1.0, np.float32)
+    counts = np.array([len(lane.centre) for lane in lanes])
+    table[:, L_BEGIN] = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    table[:, L_COUNT] = counts
+    table[:, L_CONFLICT] = conflict_begin[:-1]
+    table[:, L_CONFLICTS] = np.diff(conflict_begin)
+    entries = []
+    for index, (lane, row) in enumerate(zip(lanes, table, strict=True)):
+        row[L_LENGTH], row[L_SCALE], row[L_LIMIT] = lane.length, (len(lane.centre) - 1) / lane.length, lane.limit
+        row[L_BEND] = np.abs(lane.centre[:, net.CURVATURE]).max()
+        row[L_LEFT], row[L_RIGHT], row[L_OPPOSITE] = lane.left, lane.right, lane.opposite
+        row[L_JUNCTION], row[L_TURN] = lane.junction, lane.turn
+        row[L_RULE], row[L_GROUP], row[L_KIND] = lane.rule, lane.group, lane.kind
+        dropped = goes_on(lane.left) or goes_on(lane.right)
+        row[L_END] = GOES_ON if lane.successors else DROPS if dropped else LEAVES
+        kept = lane.successors[:MOST_SUCCESSORS]
+        row[L_NEXT : L_NEXT + len(kept)] = kept
+        beside = [side for side in (lane.left, lane.right) if side >= 0]
+        fresh = not before[index] and not any(before[side] for side in beside)
+        if fresh and lane.junction < 0 and lane.kind == net.DRIVING:
+            entries.append(index)
+    return table, np.array(entries, np.int16)
 
 
-def _conflicts(network: Network) -> dict[str, NDArray[Any]]:
+def _conflicts(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Find which lanes of a junction cannot be used at once, until where, and who must give way."""
     lanes = network.lanes
     rows: list[list[tuple[float, float, float]]] = [[] for _ in lanes]
@@ -166,10 +182,7 @@ def _conflicts(network: Network) -> dict[str, NDArray[Any]]:
                 rows[other].append((one, clear_a, float(gives_way(lanes[other], lanes[one]))))
     begins = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     flat = [entry for row in rows for entry in row]
-    return {
-        "conflict_begin": begins.astype(np.int32),
-        "conflicts": np.array(flat, np.float32).reshape(-1, 3),
-    }
+    return np.array(flat, np.float32).reshape(-1, 3), begins
 
 
 def gives_way(lane: net.Lane, other: net.Lane) -> bool:
@@ -190,11 +203,12 @@ def gives_way(lane: net.Lane, other: net.Lane) -> bool:
     return lane.rule != net.SIGNAL and from_the_right
 
 
-def _crossings(network: Network) -> dict[str, NDArray[Any]]:
-    """Find which lanes each crossing meets: the station on the lane, and the place along the crossing."""
+def _crossings(network: Network) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the crossings, and which lanes each meets at what station and where along the crossing."""
     rows: list[tuple[float, float, float]] = []
-    begins = [0]
-    for crossing in network.crossings:
+    table = np.zeros((len(network.crossings), CROSSING_COLUMNS), np.float32)
+    for crossing, entry in zip(network.crossings, table, strict=True):
+        first = len(rows)
         start, along = crossing.start, crossing.end - crossing.start
         span = float(along @ along)
         middle = 0.5 * (crossing.start + crossing.end)
@@ -210,16 +224,9 @@ def _crossings(network: Network) -> dict[str, NDArray[Any]]:
                 if 0 <= at <= 1:
                     step = lane.length / (len(points) - 1)
                     rows.append((index, (k + part) * step, at * math.sqrt(span)))
-        rows[begins[-1] + MOST_CROSSED :] = []
-        begins.append(len(rows))
-    return {
-        "crossings": np.array(
-            [(*c.start, *c.end, c.width, c.group) for c in network.crossings], np.float32
-        ).reshape(-1, 6),
-        "crossing_count": np.int32(len(network.crossings)),
-        "crossing_lane_begin": np.array(begins, np.int32),
-        "crossing_lanes": np.array(rows, np.float32).reshape(-1, 3),
-    }
+        rows[first + MOST_CROSSED :] = []
+        entry[:] = (*crossing.start, *crossing.end, crossing.width, crossing.group, first, len(rows) - first)
+    return table, np.array(rows, np.float32).reshape(-1, 3)
 
 
 def _spawn(network: Network, paths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
 from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
-from mmenvs.driving.roads.network import WIDTH
-
-if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+from mmenvs.driving.roads.compiled import (
+    L_BEGIN,
+    L_COUNT,
+    L_LEFT,
+    L_LENGTH,
+    L_OPPOSITE,
+    L_RIGHT,
+    L_SCALE,
+)
+from mmenvs.driving.roads.network import CURVATURE, WIDTH
 
 
 @fast_function
 def place_on_lane(
-    slot: int,
     lane: int,
     station: float,
     offset: float,
-    maps: Maps,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> tuple[float, float, float, float]:
     """Return x, y [m], cosine and sine of the heading at a station and lateral offset of a lane [m]."""
-    begin = maps.lane_begin[slot, lane]
-    at = station * maps.lane_scale[slot, lane]
-    index = min(max(int(at), 0), maps.lane_count[slot, lane] - 2)
+    begin = int(lanes[lane, L_BEGIN])
+    at = station * lanes[lane, L_SCALE]
+    index = min(max(int(at), 0), int(lanes[lane, L_COUNT]) - 2)
     share = at - index
     keep = 1.0 - share
-    near, far = maps.samples[slot, begin + index], maps.samples[slot, begin + index + 1]
+    near, far = samples[begin + index], samples[begin + index + 1]
     cos = keep * near[2] + share * far[2]
     sin = keep * near[3] + share * far[3]
     norm = 1.0 / math.sqrt(cos * cos + sin * sin)
@@ -40,89 +44,101 @@ def place_on_lane(
 
 @fast_function
 def lane_width(
-    slot: int,
     lane: int,
     station: float,
-    maps: Maps,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> float:
     """Return the width of a lane at a station [m]."""
-    index = int(station * maps.lane_scale[slot, lane] + 0.5)
-    index = min(max(index, 0), maps.lane_count[slot, lane] - 1)
-    width: float = maps.samples[slot, maps.lane_begin[slot, lane] + index, WIDTH]
+    index = int(station * lanes[lane, L_SCALE] + 0.5)
+    index = min(max(index, 0), int(lanes[lane, L_COUNT]) - 1)
+    width: float = samples[int(lanes[lane, L_BEGIN]) + index, WIDTH]
     return width
 
 
 @fast_function
 def lane_curvature(
-    slot: int,
     lane: int,
     station: float,
-    maps: Maps,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> float:
     """Return the curvature of a lane at a station [1/m]."""
-    index = int(station * maps.lane_scale[slot, lane] + 0.5)
-    index = min(max(index, 0), maps.lane_count[slot, lane] - 1)
-    curvature: float = maps.samples[slot, maps.lane_begin[slot, lane] + index, 4]
+    index = int(station * lanes[lane, L_SCALE] + 0.5)
+    index = min(max(index, 0), int(lanes[lane, L_COUNT]) - 1)
+    curvature: float = samples[int(lanes[lane, L_BEGIN]) + index, CURVATURE]
     return curvature
 
 
 @fast_function
 def beside(
-    slot: int,
     lane: int,
     other: int,
     station: float,
-    maps: Maps,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> float:
-    """Return the station on a parallel lane of the same direction that lies beside a station [m]."""
-    return station * maps.lane_length[slot, other] / maps.lane_length[slot, lane]
+    """Return the station on a parallel lane, of either direction, that lies beside a station [m].
+
+    Equal shares of both lengths are a first guess; bends make it wrong by some metres, which two steps of
+    projection on the other lane's tangent put right.
+    """
+    x, y, cos, sin = place_on_lane(lane, station, 0.0, lanes, samples)
+    share = station / lanes[lane, L_LENGTH]
+    there = share * lanes[other, L_LENGTH]
+    if lanes[lane, L_OPPOSITE] == other or lanes[other, L_OPPOSITE] == lane:
+        there = lanes[other, L_LENGTH] - there
+    for _ in range(2):
+        other_x, other_y, cos, sin = place_on_lane(other, there, 0.0, lanes, samples)
+        there += (x - other_x) * cos + (y - other_y) * sin
+    return min(max(there, 0.0), lanes[other, L_LENGTH] - 0.01)
 
 
 @fast_function
 def lane_at(
-    slot: int,
     lane: int,
     station: float,
     offset: float,
-    maps: Maps,
+    lanes: FloatArray,
+    samples: FloatArray,
 ) -> tuple[int, float, float, float]:
     """Find the lane that a point is in, starting from a lane near it.
 
     Args:
-        slot: Slot of the map.
         lane: A lane of the same carriageway.
         station: Station of the point on that lane [m].
         offset: Offset of the point from its centre line [m], left positive.
-        maps: ``Maps``.
+        lanes: ``Roads.lanes`` of the map.
+        samples: ``Roads.samples`` of the map.
 
     Returns:
         Lane, station on it [m], offset from its centre line [m], and its direction relative to the lane
         that was given: 1, or -1 for a lane of oncoming traffic.
     """
-    half = 0.5 * lane_width(slot, lane, station, maps)
+    half = 0.5 * lane_width(lane, station, lanes, samples)
     direction = 1.0
     for _ in range(6):
         if offset > half:
-            other = maps.lane_left[slot, lane]
+            other = int(lanes[lane, L_LEFT])
             if other < 0 and direction > 0.0:
-                other = maps.lane_opposite[slot, lane]
+                other = int(lanes[lane, L_OPPOSITE])
                 if other < 0:
                     break
-                station = (1.0 - station / maps.lane_length[slot, lane]) * maps.lane_length[slot, other]
-                width = lane_width(slot, other, station, maps)
+                station = beside(lane, other, station, lanes, samples)
+                width = lane_width(other, station, lanes, samples)
                 offset = half + 0.5 * width - offset
-                lane, half, direction = int(other), 0.5 * width, -1.0
+                lane, half, direction = other, 0.5 * width, -1.0
                 continue
         elif offset < -half:
-            other = maps.lane_right[slot, lane]
+            other = int(lanes[lane, L_RIGHT])
         else:
             break
         if other < 0:
             break
-        station = beside(slot, lane, other, station, maps)
-        width = lane_width(slot, other, station, maps)
+        station = beside(lane, other, station, lanes, samples)
+        width = lane_width(other, station, lanes, samples)
         offset -= (half + 0.5 * width) * (1.0 if offset > 0.0 else -1.0)
-        lane, half = int(other), 0.5 * width
+        lane, half = other, 0.5 * width
     return lane, station, offset, direction
 
 

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.roads import network
-from mmenvs.driving.roads.compiled import MOST_SUCCESSORS
+from mmenvs.driving.roads.compiled import (
+    COUNT_COLUMNS,
+    CROSSING_COLUMNS,
+    LANE_COLUMNS,
+    ROUTE_COLUMNS,
+)
 from mmenvs.driving.roads.raster import LEVELS, TILE_CELLS
 from mmenvs.driving.roads.routes import PATH_COLUMNS
 from mmenvs.driving.roads.sources import compile_map
@@ -19,53 +24,48 @@ from mmenvs.driving.roads.sources import compile_map
 _MOST_SLOTS = 256
 
 
-class Maps(NamedTuple):
-    """Compiled networks; the first axis of every array is the slot.
+class Roads(NamedTuple):
+    """Lanes and routes of compiled networks; the first axis of every array is the slot.
+
+    The columns of the tables are named in :mod:`~mmenvs.driving.roads.compiled`.
 
     Attributes:
         samples: (slots, samples, 6) float32, centre lines of all lanes one after the other; see
             :class:`~mmenvs.driving.roads.network.Lane`.
-        lanes: (slots,) int32, number of lanes.
-        lane_begin: (slots, lanes) int32, first sample of each lane.
-        lane_count: (slots, lanes) int32, samples of each lane.
-        lane_length: (slots, lanes) float32 [m].
-        lane_scale: (slots, lanes) float32, samples per metre.
-        lane_limit: (slots, lanes) float32 [m/s].
-        lane_bend: (slots, lanes) float32, largest curvature [1/m].
-        lane_next: (slots, lanes, 4) int16, successors, -1 for none.
-        lane_left: (slots, lanes) int16, neighbour that may be changed to, -1 for none.
-        lane_right: (slots, lanes) int16.
-        lane_opposite: (slots, lanes) int16, neighbour on the left that runs the other way, -1 for none.
-        lane_junction: (slots, lanes) int16, -1 outside of junctions.
-        lane_turn: (slots, lanes) int8.
-        lane_rule: (slots, lanes) int8.
-        lane_group: (slots, lanes) int16.
-        lane_kind: (slots, lanes) int8.
-        lane_end: (slots, lanes) int8; see :mod:`~mmenvs.driving.roads.compiled`.
+        lanes: (slots, lanes, 22) float32, columns ``L_...``.
         entries: (slots, entries) int16, lanes where traffic comes in.
-        entry_count: (slots,) int32.
-        conflict_begin: (slots, lanes + 1) int32, first row of each lane in ``conflicts``.
-        conflicts: (slots, rows, 3) float32: the other lane, the station on it beyond which it is clear
-            [m], and whether it has the right of way.
-        crossings: (slots, crossings, 6) float32: both ends [m], width [m], signal group.
-        crossing_count: (slots,) int32.
-        crossing_lane_begin: (slots, crossings + 1) int32, first row of each in ``crossing_lanes``.
-        crossing_lanes: (slots, rows, 3) float32: a lane that is crossed, the station on it, and the place
-            along the crossing [m].
-        path: (slots, samples, 13) float32, the routes' paths one after the other; see
+        conflicts: (slots, rows, 3) float32, columns ``F_...``: another lane of the junction, the station on
+            it beyond which it is clear [m], and whether it has the right of way.
+        crossings: (slots, crossings, 8) float32, columns ``K_...``.
+        crossed: (slots, rows, 3) float32, columns ``X_...``: a lane that is crossed, the station on it, and
+            the place along the crossing [m].
+        path: (slots, samples, 13) float32, the routes' paths one after the other; columns ``P_...`` of
             :mod:`~mmenvs.driving.roads.routes`.
-        routes: (slots,) int32, number of routes.
-        route_begin: (slots, routes) int32, first sample of each route in ``path``.
-        route_samples: (slots, routes) int32.
-        route_start: (slots, routes) float32, where the ego starts [m].
-        route_finish: (slots, routes) float32, where it arrives [m].
+        routes: (slots, routes, 4) float32, columns ``R_...``.
         spawn: (slots, routes, lanes) float32, running share of where traffic starts.
-        signals: (slots, heads, 5) float32; x, y, cosine and sine of the direction in which it shines, group.
-        signal_count: (slots,) int32.
         groups: (slots, groups, 4) float32: cycle, begin and length of green [s], junction.
-        group_count: (slots,) int32.
         spots: (slots, spots, 5) float32: x, y [m], heading [rad], length, width [m].
-        spot_count: (slots,) int32.
+        counts: (slots, 6) int32, columns ``N_...``: rows of the other arrays that are in use.
+    """
+
+    samples: NDArray[np.float32]
+    lanes: NDArray[np.float32]
+    entries: NDArray[np.int16]
+    conflicts: NDArray[np.float32]
+    crossings: NDArray[np.float32]
+    crossed: NDArray[np.float32]
+    path: NDArray[np.float32]
+    routes: NDArray[np.float32]
+    spawn: NDArray[np.float32]
+    groups: NDArray[np.float32]
+    spots: NDArray[np.float32]
+    counts: NDArray[np.int32]
+
+
+class Maps(NamedTuple):
+    """What is seen of compiled networks; the first axis of every array is the slot.
+
+    Attributes:
         origin: (slots, 2) float64; raster corner [m].
         level_start: (slots, LEVELS) int32.
         level_columns: (slots, LEVELS) int32.
@@ -75,47 +75,10 @@ class Maps(NamedTuple):
         scenery: (slots, items, 9) float32, sorted by grid cell.
         grid_start: (slots, cells + 1) int32; first item of each grid cell.
         grid_size: (slots, 2) int32; columns and rows of the scenery grid, whose corner is ``origin``.
+        signals: (slots, heads, 5) float32; x, y, cosine and sine of the direction in which it shines, group.
+        signal_count: (slots,) int32; used heads of ``signals``.
     """
 
-    samples: NDArray[np.float32]
-    lanes: NDArray[np.int32]
-    lane_begin: NDArray[np.int32]
-    lane_count: NDArray[np.int32]
-    lane_length: NDArray[np.float32]
-    lane_scale: NDArray[np.float32]
-    lane_limit: NDArray[np.float32]
-    lane_bend: NDArray[np.float32]
-    lane_next: NDArray[np.int16]
-    lane_left: NDArray[np.int16]
-    lane_right: NDArray[np.int16]
-    lane_opposite: NDArray[np.int16]
-    lane_junction: NDArray[np.int16]
-    lane_turn: NDArray[np.int8]
-    lane_rule: NDArray[np.int8]
-    lane_group: NDArray[np.int16]
-    lane_kind: NDArray[np.int8]
-    lane_end: NDArray[np.int8]
-    entries: NDArray[np.int16]
-    entry_count: NDArray[np.int32]
-    conflict_begin: NDArray[np.int32]
-    conflicts: NDArray[np.float32]
-    crossings: NDArray[np.float32]
-    crossing_count: NDArray[np.int32]
-    crossing_lane_begin: NDArray[np.int32]
-    crossing_lanes: NDArray[np.float32]
-    path: NDArray[np.float32]
-    routes: NDArray[np.int32]
-    route_begin: NDArray[np.int32]
-    route_samples: NDArray[np.int32]
-    route_start: NDArray[np.float32]
-    route_finish: NDArray[np.float32]
-    spawn: NDArray[np.float32]
-    signals: NDArray[np.float32]
-    signal_count: NDArray[np.int32]
-    groups: NDArray[np.float32]
-    group_count: NDArray[np.int32]
-    spots: NDArray[np.float32]
-    spot_count: NDArray[np.int32]
     origin: NDArray[np.float64]
     level_start: NDArray[np.int32]
     level_columns: NDArray[np.int32]
@@ -125,6 +88,8 @@ class Maps(NamedTuple):
     scenery: NDArray[np.float32]
     grid_start: NDArray[np.int32]
     grid_size: NDArray[np.int32]
+    signals: NDArray[np.float32]
+    signal_count: NDArray[np.int32]
 
 
 class RoadLibrary:
@@ -137,7 +102,7 @@ class RoadLibrary:
         self._by_seed: OrderedDict[int, int] = OrderedDict()
         self._in_use = np.zeros(self._slots, np.int64)
         self._slot_of_world = np.full(num_worlds, -1, np.int64)
-        self.maps = _allocate(self._slots)
+        self.roads, self.maps = _allocate(self._slots)
 
     def assign(self, world: int, seed: int) -> int:
         """Give a world the network of ``seed``, compiling it if need be, and return its slot."""
@@ -162,45 +127,58 @@ class RoadLibrary:
         return self._by_seed.pop(seed)
 
     def _store(self, slot: int, rows: Mapping[str, NDArray[Any]]) -> None:
-        grown: dict[str, Any] = {
-            name: _grow(getattr(self.maps, name), row.shape)
-            for name, row in rows.items()
-            if any(need > have for need, have in zip(row.shape, getattr(self.maps, name).shape[1:], strict=True))
-        }
-        self.maps = self.maps._replace(**grown)
-        for name, row in rows.items():
-            getattr(self.maps, name)[(slot, *(slice(size) for size in row.shape))] = row
+        self.roads = _write(self.roads, slot, rows)
+        self.maps = _write(self.maps, slot, rows)
 
 
-def _allocate(slots: int) -> Maps:
-    """Return empty arrays: np.zeros commits memory only where it is written, so spare slots cost nothing."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "samples": (1, network.LANE_COLUMNS),
-        "lane_next": (1, MOST_SUCCESSORS),
-        "conflicts": (1, 3),
-        "crossings": (1, 6),
-        "crossing_lanes": (1, 3),
-        "path": (1, PATH_COLUMNS),
-        "spawn": (1, 1),
-        "signals": (1, 5),
-        "groups": (1, 4),
-        "spots": (1, 5),
-        "origin": (2,),
-        "level_start": (LEVELS,),
-        "level_columns": (LEVELS,),
-        "level_rows": (LEVELS,),
-        "tiles": (1, TILE_CELLS),
-        "scenery": (1, network.SCENERY_COLUMNS),
-        "grid_size": (2,),
+def _write(arrays: Any, slot: int, rows: Mapping[str, NDArray[Any]]) -> Any:
+    """Write those rows that a structure of arrays has, after making room for them."""
+    mine = {name: row for name, row in rows.items() if hasattr(arrays, name)}
+    grown: dict[str, Any] = {
+        name: _grow(getattr(arrays, name), row.shape)
+        for name, row in mine.items()
+        if any(need > have for need, have in zip(row.shape, getattr(arrays, name).shape[1:], strict=True))
     }
-    scalars = ("lanes", "entry_count", "crossing_count", "routes", "signal_count", "group_count", "spot_count")
-    arrays: dict[str, Any] = {}
-    for name, kind in Maps.__annotations__.items():
-        shape = () if name in scalars else shapes.get(name, (1,))
-        # ``NDArray[np.float32]`` says the type of its numbers at run time only as text.
-        dtype = str(kind).rsplit(".", maxsplit=1)[-1].strip("[]')")
-        arrays[name] = np.zeros((slots, *shape), dtype)
-    return Maps(**arrays)
+    arrays = arrays._replace(**grown)
+    for name, row in mine.items():
+        getattr(arrays, name)[(slot, *(slice(size) for size in row.shape))] = row
+    return arrays
+
+
+def _allocate(slots: int) -> tuple[Roads, Maps]:
+    """Return empty arrays: np.zeros commits memory only where it is written, so spare slots cost nothing."""
+
+    def zeros(*shape: int, dtype: Any = np.float32) -> NDArray[Any]:
+        return np.zeros((slots, *shape), dtype)
+
+    roads = Roads(
+        samples=zeros(1, network.LANE_COLUMNS),
+        lanes=zeros(1, LANE_COLUMNS),
+        entries=zeros(1, dtype=np.int16),
+        conflicts=zeros(1, 3),
+        crossings=zeros(1, CROSSING_COLUMNS),
+        crossed=zeros(1, 3),
+        path=zeros(1, PATH_COLUMNS),
+        routes=zeros(1, ROUTE_COLUMNS),
+        spawn=zeros(1, 1),
+        groups=zeros(1, 4),
+        spots=zeros(1, 5),
+        counts=zeros(COUNT_COLUMNS, dtype=np.int32),
+    )
+    maps = Maps(
+        origin=zeros(2, dtype=np.float64),
+        level_start=zeros(LEVELS, dtype=np.int32),
+        level_columns=zeros(LEVELS, dtype=np.int32),
+        level_rows=zeros(LEVELS, dtype=np.int32),
+        tile_index=zeros(1, dtype=np.uint16),
+        tiles=zeros(1, TILE_CELLS, dtype=np.uint8),
+        scenery=zeros(1, network.SCENERY_COLUMNS),
+        grid_start=zeros(2, dtype=np.int32),
+        grid_size=zeros(2, dtype=np.int32),
+        signals=zeros(1, 5),
+        signal_count=zeros(dtype=np.int32),
+    )
+    return roads, maps
 
 
 def _grow(array: NDArray[Any], needed: tuple[int, ...]) -> NDArray[Any]:

@@ -43,7 +43,7 @@ NO_GATE = 1.0e6
 CHANGE_COST = 80.0  # metres of detour that a lane change is worth
 CHANGE_LENGTH = 45.0  # of road that a planned lane change takes [m]
 EDGE_REACH = 16.0  # how far beside the path the edge of the asphalt is looked for [m]
-_CELL = 0.25  # of the mask in which it is looked for [m]
+_CELL = 0.2  # of the mask in which it is looked for [m]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,25 @@ def find_route(network: Network, start: int, goals: Sequence[int]) -> Route | No
     return None
 
 
-def find_loop(network: Network, start: int, length: float) -> Route:
-    """Return a way that follows first successors from a lane for at least ``length`` metres or to the end."""
+def find_loop(network: Network, start: int, length: float, *, laps: int = 0) -> Route:
+    """Return a way along first successors: for a length, or round a circuit.
+
+    Args:
+        network: The roads.
+        start: The first lane.
+        length: Least length, if the road does not end before [m].
+        laps: How often to come back to the start; the way then goes on for the lane after.
+    """
     order, total = [start], network.lanes[start].length
-    while total < length and network.lanes[order[-1]].successors:
+    seen = 0
+    while network.lanes[order[-1]].successors:
+        if laps == 0 and total >= length:
+            break
         order.append(network.lanes[order[-1]].successors[0])
         total += network.lanes[order[-1]].length
+        seen += order[-1] == start
+        if laps and seen == laps:
+            break
     return Route(tuple(order), total)
 
 
@@ -199,7 +212,7 @@ def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class DrivableMask:
-    """Where the asphalt is, on a grid of 0.25 m."""
+    """Where the asphalt is, on a grid of 0.2 m."""
 
     def __init__(self, network: Network) -> None:
         """Fill the asphalt areas of a network."""

@@ -9,11 +9,12 @@ from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.dynamics import path_of
+from mmenvs.driving.roads.compiled import R_FINISH, R_START
 from mmenvs.driving.roads.lanes import place_on_path
 from mmenvs.driving.roads.routes import P_LEFT, P_LIMIT, P_RIGHT
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Params, Worlds
 
 #: Names of the ``state`` numbers; each is divided by its scale and saturates at -1 and 1.
@@ -48,7 +49,7 @@ def _clip(
 def measure_state(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     out: FloatArray,
 ) -> None:
     """Write the ``state`` of one world; see :data:`STATE_NAMES`.
@@ -56,11 +57,11 @@ def measure_state(
     Args:
         world: Index of the world.
         worlds: ``Worlds``.
-        maps: ``Maps``.
+        roads: ``Roads``.
         out: Shape (worlds, 10), float32.
     """
     ego = worlds.ego[world]
-    here = path_of(world, worlds, maps)[worlds.ego_index[world]]
+    here = path_of(world, worlds, roads)[worlds.ego_index[world]]
     row = out[world]
     row[0] = _clip(ego[st.SPEED] / SPEED_SCALE)
     row[1] = _clip(ego[st.ACCELERATION] / ACCELERATION_SCALE)
@@ -80,7 +81,7 @@ def navigate(
     params: Params,
     distances: FloatArray,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
     out: FloatArray,
 ) -> None:
     """Write the way-points ahead in the ego frame, the speed limit and the share of the route done.
@@ -92,13 +93,13 @@ def navigate(
         params: ``Params``.
         distances: How far ahead each way-point lies [m], shape (5,).
         worlds: ``Worlds``.
-        maps: ``Maps``.
+        roads: ``Roads``.
         out: Shape (worlds, 12), float32.
     """
     ego = worlds.ego[world]
     slot = worlds.slot[world]
     row = out[world]
-    path = path_of(world, worlds, maps)
+    path = path_of(world, worlds, roads)
     cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
     last = float(len(path) - 1)
     for k in range(len(distances)):
@@ -108,8 +109,8 @@ def navigate(
         row[2 * k] = _clip((dx * cos + dy * sin) / NAVIGATION_SCALE)
         row[2 * k + 1] = _clip((dy * cos - dx * sin) / NAVIGATION_SCALE)
     route = worlds.route[world]
-    start, finish = maps.route_start[slot, route], maps.route_finish[slot, route]
-    done = (ego[st.STATION] - start) / (finish - start)
+    way = roads.routes[slot, route]
+    done = (ego[st.STATION] - way[R_START]) / (way[R_FINISH] - way[R_START])
     limit = min(params.speed_limit, path[worlds.ego_index[world], P_LIMIT])
     row[2 * len(distances)] = _clip(limit / SPEED_SCALE)
     row[2 * len(distances) + 1] = _clip(done)
