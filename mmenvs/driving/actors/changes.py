@@ -6,10 +6,11 @@ from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.driving import state as st
 from mmenvs.driving.actors.idm import A_MAX, GAP_MIN, idm
-from mmenvs.driving.actors.lists import I_HALF, I_SPEED, I_STATION, Lists, follower, leader
+from mmenvs.driving.actors.lists import I_HALF, I_SPEED, Lists, follower, leader
 from mmenvs.driving.roads.compiled import (
     DROPS,
     GOES_ON,
+    L_BEFORE,
     L_END,
     L_JUNCTION,
     L_KIND,
@@ -17,6 +18,7 @@ from mmenvs.driving.roads.compiled import (
     L_LENGTH,
     L_NEXT,
     L_RIGHT,
+    L_USABLE,
 )
 from mmenvs.driving.roads.lanes import beside, lane_width
 
@@ -79,19 +81,21 @@ def choose_lane(
         other = int(lanes[lane, L_LEFT]) if side == 0 else int(lanes[lane, L_RIGHT])
         if other < 0 or lanes[other, L_KIND] != 0.0:
             continue
-        if lanes[other, L_END] == DROPS and lanes[other, L_LENGTH] - station < DROP_NOTICE:
-            continue
         there = beside(lane, other, station, lanes, samples)
-        behind = follower(other, there, lists)
+        if lanes[other, L_END] == DROPS and lanes[other, L_USABLE] - there < DROP_NOTICE:
+            continue
+        if lanes[other, L_BEFORE] < -1.0 and there < KEEP_BACK:
+            continue  # who comes may come from several lanes
+        behind, distance = follower(other, there, lanes, lists)
         gap, ahead_speed = leader(
-            behind, other, there, half, int(lanes[other, L_NEXT]), -half_width, half_width, lanes, lists
+            -1, other, there, half, int(lanes[other, L_NEXT]), -half_width, half_width, lanes, lists
         )
         if gap < GAP_MIN:
             continue
         imposed = 0.0
         if behind >= 0:
             back = lists.items[behind]
-            back_gap = there - half - back[I_STATION] - back[I_HALF]
+            back_gap = distance - half - back[I_HALF]
             if back_gap < GAP_MIN:
                 continue
             back_speed = back[I_SPEED]

@@ -21,9 +21,11 @@ from mmenvs.driving.roads.compiled import (
     K_BEGIN,
     K_COUNT,
     K_WIDTH,
+    L_BEFORE,
     L_END,
     L_LENGTH,
     L_NEXT,
+    L_USABLE,
     N_CROSSINGS,
     N_LANES,
     X_LANE,
@@ -302,7 +304,7 @@ def leader(
     travelled = lanes[lane, L_LENGTH] - station - half
     for _ in range(4):
         if lanes[lane, L_END] == DROPS:
-            return travelled - 1.0, 0.0
+            return travelled - (lanes[lane, L_LENGTH] - lanes[lane, L_USABLE]) - 1.0, 0.0
         if following < 0 or travelled > HORIZON:
             break
         lane = following
@@ -327,11 +329,26 @@ def only_successor(
 def follower(
     lane: int,
     station: float,
+    lanes: FloatArray,
     lists: Lists,
-) -> int:
-    """Return the last item behind a station of a lane, -1 if there is none."""
+) -> tuple[int, float]:
+    """Return the last item behind a station of a lane, or of the lane before it, and how far behind it is.
+
+    The distance is from centre to centre [m]; the item is -1 if there is none.
+    """
     at, found = int(lists.head[lane]), -1
     while at >= 0 and lists.items[at, I_STATION] < station:
         found = at
         at = int(lists.follow[at])
-    return found
+    if found >= 0:
+        return found, station - lists.items[found, I_STATION]
+    before = int(lanes[lane, L_BEFORE])
+    if before < 0:
+        return -1, FREE
+    at = int(lists.head[before])
+    while at >= 0:
+        found = at
+        at = int(lists.follow[at])
+    if found < 0:
+        return -1, FREE
+    return found, station + lanes[before, L_LENGTH] - lists.items[found, I_STATION]

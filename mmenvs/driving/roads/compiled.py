@@ -17,7 +17,8 @@ from mmenvs.driving.roads.raster import Raster
 MOST_SUCCESSORS = 4
 #: Columns of ``Roads.lanes``: first sample and number of samples, length [m], samples per metre, limit
 #: [m/s], largest curvature [1/m], neighbours (-1 for none), junction, turn, rule, signal group, kind, what
-#: comes at the end, first row and number of rows in ``Roads.conflicts``, and up to four successors.
+#: comes at the end, first row and number of rows in ``Roads.conflicts``, length on which a car has room
+#: [m], the only lane that leads here (-1 if none does, -2 if several do), and up to four successors.
 (
     L_BEGIN,
     L_COUNT,
@@ -36,8 +37,10 @@ MOST_SUCCESSORS = 4
     L_END,
     L_CONFLICT,
     L_CONFLICTS,
+    L_USABLE,
+    L_BEFORE,
     L_NEXT,
-) = range(18)
+) = range(20)
 LANE_COLUMNS = L_NEXT + MOST_SUCCESSORS
 #: Columns of ``Roads.counts``.
 N_LANES, N_ENTRIES, N_CROSSINGS, N_ROUTES, N_GROUPS, N_SPOTS = range(6)
@@ -61,6 +64,7 @@ F_LANE, F_CLEAR, F_YIELDS = range(3)
 X_LANE, X_STATION, X_AT = range(3)
 MOST_CROSSED = 30  # lanes that a crossing may cross: bits of ``Worlds.busy``
 
+ROOM = 2.7  # a tapering lane ends for a car where it is narrower than this [m]
 NEAR_SHARE = 0.8  # two lanes conflict where their centres are nearer than this share of a lane's width
 SPAWN_REACH = 160.0  # traffic starts this near to the route [m]
 _RANK = {net.FREE: 2, net.SIGNAL: 2, net.YIELD: 1, net.STOP: 0}
@@ -148,6 +152,10 @@ def _lanes(
         row[L_RULE], row[L_GROUP], row[L_KIND] = lane.rule, lane.group, lane.kind
         dropped = goes_on(lane.left) or goes_on(lane.right)
         row[L_END] = GOES_ON if lane.successors else DROPS if dropped else LEAVES
+        wide = lane.centre[:, net.WIDTH] >= ROOM
+        narrow = dropped and not lane.successors and not wide[-1]
+        row[L_USABLE] = lane.length * (wide.argmin() if narrow else 1.0) / (len(wide) - 1 if narrow else 1.0)
+        row[L_BEFORE] = -2 if len(before[index]) > 1 else before[index][0] if before[index] else -1
         kept = lane.successors[:MOST_SUCCESSORS]
         row[L_NEXT : L_NEXT + len(kept)] = kept
         beside = [side for side in (lane.left, lane.right) if side >= 0]

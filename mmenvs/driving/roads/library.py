@@ -32,7 +32,7 @@ class Roads(NamedTuple):
     Attributes:
         samples: (slots, samples, 6) float32, centre lines of all lanes one after the other; see
             :class:`~mmenvs.driving.roads.network.Lane`.
-        lanes: (slots, lanes, 22) float32, columns ``L_...``.
+        lanes: (slots, lanes, 24) float32, columns ``L_...``.
         entries: (slots, entries) int16, lanes where traffic comes in.
         conflicts: (slots, rows, 3) float32, columns ``F_...``: another lane of the junction, the station on
             it beyond which it is clear [m], and whether it has the right of way.
