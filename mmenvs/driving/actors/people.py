@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function
 from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 ARRIVALS = 0.12  # how often an absent person comes to a crossing [1/s]
 B_EXPECTED = 2.5  # braking that people expect of drivers [m/s^2]
+B_POSSIBLE = 5.0  # braking that people trust in once they are on their way [m/s^2]
 REACTION = 0.8  # [s]
-NOTICE = 2.5  # a lane is kept free once somebody is this far from it [m]
+KERB = 0.6  # how far from a lane people look once more [m]
+NOTICE = 4.0  # a lane is kept free once somebody is this far from it [m]
 HEIGHT, SIZE = 1.72, 0.5  # [m]
 ABSENT, WAITING, WALKING = range(3)
 
@@ -99,10 +102,11 @@ def step_people(
             if not _may_walk(world, crossing, worlds, roads):
                 continue
             people[st.W_STATE, person] = WALKING
-        along = people[st.W_ALONG, person] + people[st.W_SPEED, person] * params.dt
-        people[st.W_ALONG, person] = along
+        before = people[st.W_ALONG, person]
+        along = before + people[st.W_SPEED, person] * params.dt
         if along > length + 0.8:
             people[st.W_STATE, person] = ABSENT
+            people[st.W_ALONG, person] = along
             continue
         forward = people[st.W_FORWARD, person] > 0.0
         for k in range(int(row[K_COUNT])):
@@ -111,6 +115,11 @@ def step_people(
             half = 0.5 * lane_width(int(met[X_LANE]), met[X_STATION], lanes, samples)
             if -half - 0.4 < ahead < half + NOTICE:
                 busy[crossing] |= np.uint32(1 << k)
+            edge = half + KERB
+            enters = ahead < edge <= ahead + along - before
+            if enters and _threatened(world, met, B_POSSIBLE, 0.3, worlds, roads):
+                along = before  # a look to the side before every lane
+        people[st.W_ALONG, person] = along
 
 
 @fast_function
@@ -126,24 +135,46 @@ def _may_walk(
     if group >= 0 and worlds.lights[world, group] != st.GREEN:
         return False
     row = roads.crossings[slot, crossing]
-    cars = worlds.cars.shape[2]
     for k in range(int(row[K_COUNT])):
         met = roads.crossed[slot, int(row[K_BEGIN]) + k]
-        x, y, _, _ = place_on_lane(
-            int(met[X_LANE]), met[X_STATION], 0.0, roads.lanes[slot], roads.samples[slot]
-        )
-        for car in range(cars + 1):
-            box = worlds.boxes[world, car] if car < cars else worlds.ego_box[world]
-            speed = worlds.cars[world, st.C_SPEED, car] if car < cars else worlds.ego[world, st.SPEED]
-            if speed < 0.5:
-                continue
-            dx, dy = x - box[st.B_X], y - box[st.B_Y]
-            ahead = dx * box[st.B_COS] + dy * box[st.B_SIN]
-            aside = abs(dy * box[st.B_COS] - dx * box[st.B_SIN])
-            room = box[st.B_HALF_LENGTH] + 4.0 + REACTION * speed + speed * speed / (2.0 * B_EXPECTED)
-            if aside < 2.6 and -box[st.B_HALF_LENGTH] - 2.0 < ahead < room:
-                return False
+        if _threatened(world, met, B_EXPECTED, REACTION, worlds, roads):
+            return False
     return True
+
+
+@fast_function
+def _threatened(
+    world: int,
+    met: FloatArray,
+    braking: float,
+    reaction: float,
+    worlds: Worlds,
+    roads: Roads,
+) -> bool:
+    """Say whether somebody drives towards a crossed lane who could not stop, or stands in the way.
+
+    Args:
+        world: Index of the world.
+        met: Row of ``Roads.crossed``.
+        braking: What the driver is expected to do [m/s^2].
+        reaction: How long it takes until he or she does [s].
+        worlds: ``Worlds``.
+        roads: ``Roads``.
+    """
+    slot, cars = worlds.slot[world], worlds.cars.shape[2]
+    x, y, _, _ = place_on_lane(int(met[X_LANE]), met[X_STATION], 0.0, roads.lanes[slot], roads.samples[slot])
+    for car in range(cars + 1):
+        box = worlds.boxes[world, car] if car < cars else worlds.ego_box[world]
+        speed = worlds.cars[world, st.C_SPEED, car] if car < cars else worlds.ego[world, st.SPEED]
+        dx, dy = x - box[st.B_X], y - box[st.B_Y]
+        ahead = dx * box[st.B_COS] + dy * box[st.B_SIN]
+        aside = abs(dy * box[st.B_COS] - dx * box[st.B_SIN])
+        room = box[st.B_HALF_LENGTH] + 1.2
+        if speed > 0.3:
+            room += 2.8 + reaction * speed + speed * speed / (2.0 * braking)
+        if aside < 2.6 and -box[st.B_HALF_LENGTH] - 1.2 < ahead < room:
+            return True
+    return False
 
 
 @fast_function
