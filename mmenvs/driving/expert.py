@@ -21,6 +21,7 @@ from mmenvs.driving import state as st
 from mmenvs.driving.actors.changes import siren_behind
 from mmenvs.driving.actors.junctions import may_enter, wants_grant
 from mmenvs.driving.actors.lists import Lists, fill_lists, items_needed, make_lists
+from mmenvs.driving.actors.traffic import lateral_speed
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.dynamics import path_of
 from mmenvs.driving.roads.compiled import L_LENGTH, L_NEXT
@@ -119,7 +120,8 @@ def _foresee(
                     station -= lanes[lane, L_LENGTH]
                     lane, following = following, int(lanes[following, L_NEXT])
                 drift = cars[st.C_REST, k] - cars[st.C_OFFSET, k]
-                drift = min(max(drift, -1.4 * time), 1.4 * time)
+                reach = lateral_speed(cars[st.C_SPEED, k]) * time
+                drift = min(max(drift, -reach), reach)
                 x, y, cos, sin = place_on_lane(
                     lane, station, cars[st.C_OFFSET, k] + drift, lanes, samples
                 )
@@ -222,7 +224,7 @@ def _imagine(
             score += 8.0 * room * dt
             if room < -MARGIN_EDGE:
                 return score - price + station - begin, first_steering, first_acceleration
-        if station > wall:
+        if station > max(wall, begin + 0.05):
             return score - price + station - begin, first_steering, first_acceleration
         if time >= (look + 1) * look_time - 1e-6 and look < LOOKS:
             x, y, road_cos, road_sin = place_on_path(path, station, offset)

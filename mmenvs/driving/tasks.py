@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_STREET_TRAFFIC = {"traffic_vehicles": 12, "traffic_speed": (7.0, 11.0), "traffic_density": (0.5, 1.0)}
+_STREET_TRAFFIC = {"traffic_vehicles": 8, "traffic_speed": (7.0, 11.0), "traffic_density": (0.4, 1.0)}
 _ROUTED = {"any_lane": False, "obstacle_spacing": 0}
 
 #: Task name to the settings in which it differs from :class:`~mmenvs.driving.config.DrivingConfig`.

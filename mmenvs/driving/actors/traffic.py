@@ -11,7 +11,7 @@ from mmenvs.driving import state as st
 from mmenvs.driving.actors.changes import begin_change, choose_lane, siren_behind
 from mmenvs.driving.actors.idm import B_COMFORT, idm
 from mmenvs.driving.actors.junctions import STANDING, may_enter, signal_allows, wants_grant
-from mmenvs.driving.actors.lists import I_STATION, Lists, fill_lists, insert, leader
+from mmenvs.driving.actors.lists import I_STATION, Lists, fill_lists, first_ahead, insert, leader
 from mmenvs.driving.actors.signals import set_lights
 from mmenvs.driving.actors.spawn import choose_next, enter_road
 from mmenvs.driving.roads.compiled import GOES_ON, L_BEND, L_END, L_LENGTH, L_LIMIT, L_NEXT
@@ -109,10 +109,13 @@ def _decide(
             lane_width(lane, station, lanes, samples) + lane_width(leaving, there, lanes, samples)
         )
         aside = offset + (between if offset < 0.0 else -between)
-        gap, ahead_speed = leader(
-            -1, leaving, there + 0.05, half, -1, aside - half_width, aside + half_width, lanes, lists
+        # Only who stands there counts: the end of a lane that is left does not matter any more.
+        near, ahead_speed, found = first_ahead(
+            -1, leaving, there + 0.05, aside - half_width, aside + half_width, lists
         )
-        acceleration = min(acceleration, idm(speed, desired, gap + GAP_CREEP, speed - ahead_speed, headway))
+        if found >= 0:
+            gap = near - there - half + GAP_CREEP
+            acceleration = min(acceleration, idm(speed, desired, gap, speed - ahead_speed, headway))
     remaining = lanes[lane, L_LENGTH] - station - half
     if following >= 0 and remaining < NOTICE:
         slowest = math.sqrt(LATERAL_COMFORT / max(lanes[following, L_BEND], 1e-3))
@@ -188,6 +191,14 @@ def _heed_ego(
 
 
 @fast_function
+def lateral_speed(
+    speed: float,
+) -> float:
+    """Return how fast a car moves sideways during a lane change [m/s]."""
+    return min(LATERAL_SPEED, 0.3 * speed + 0.25)
+
+
+@fast_function
 def _move(
     car: int,
     dt: float,
@@ -203,7 +214,7 @@ def _move(
     station, offset = cars[st.C_STATION, car], cars[st.C_OFFSET, car]
     stretch = max(1.0 - lane_curvature(lane, station, lanes, samples) * offset, 0.5)
     station += speed * dt / stretch
-    reach = min(LATERAL_SPEED, 0.3 * speed + 0.25) * dt
+    reach = lateral_speed(speed) * dt
     error = cars[st.C_REST, car] - offset
     cars[st.C_OFFSET, car] = offset + min(max(error, -reach), reach)
     if cars[st.C_FROM, car] >= 0.0 and abs(error) < SETTLED:
