@@ -7,9 +7,15 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
-SENSORS = ("camera", "depth", "semantic", "lidar", "radar", "state", "navigation")
+from mmenvs.driving.weather import VARIANTS, looks_of
+
+SENSORS = ("camera", "depth", "semantic", "bev", "lidar", "radar", "state", "navigation")
+#: Sensors that every camera takes.
+PICTURES = ("camera", "depth", "semantic")
+#: Direction of each camera, left of the car's heading [degrees].
+CAMERA_YAWS = {"front": 0.0, "left": 90.0, "right": -90.0, "rear": 180.0}
 ACTIONS = ("continuous", "discrete", "steer")
-VIEWS = ("chase", "driver")
+VIEWS = ("chase", "driver", "top")
 SPLITS = ("train", "test")
 
 #: Number of scenarios of the frozen test split.
@@ -25,12 +31,25 @@ class DrivingConfig:
         camera_size: Height and width of camera, depth and semantic pictures [pixels].
         camera_fov: Horizontal field of view [degrees], 20 to 140.
         camera_range: Distance at which depth saturates [m].
-        lidar_beams: Beams of the planar lidar, evenly around the car, the first straight ahead.
-        lidar_range: Reach of the lidar [m].
-        lidar_noise: Standard deviation of the lidar's reading [m].
+        cameras: Where cameras look, from :data:`CAMERA_YAWS`; the key of all but the front one says so,
+            such as ``camera_left`` or ``depth_rear``.
+        bev_size: Height and width of the bird's-eye view [pixels].
+        bev_resolution: Side of one of its pixels [m].
+        bev_colour: Whether it shows colours instead of semantic classes.
+        lidar_beams: Beams of a layer of the lidar, evenly around the car, the first straight ahead.
+        lidar_layers: Layers of the lidar; one is planar, several see how high things are.
+        lidar_elevation: Angles of the lowest and the highest of several layers [degrees].
+        lidar_range: Reach of the lidar in clear air [m].
+        lidar_noise: Standard deviation of the lidar's reading in dry air [m].
         radar_targets: Most targets that the radar reports.
-        radar_range: Reach of the radar [m].
+        radar_range: Reach of the radar in dry air [m].
         radar_fov: Full opening angle of the radar, centred ahead [degrees].
+        radar_noise: Noise of the radar in dry air; 1 is that of a good automotive unit (0.2 m, 0.2 degrees,
+            0.06 m/s), 0 none.
+        weather: A name of :data:`~mmenvs.driving.weather.WEATHERS`, several names of which each episode
+            draws one, or ``"random"`` for all of them.
+        look_variants: How many variants of the colours, the sky and the direction of light of each weather
+            are drawn, 1 to 4; 1 is the plain one.
         action: ``"continuous"`` Box [steering, throttle/brake] in [-1, 1]; ``"discrete"`` a grid of 5
             steering by 3 throttle values; ``"steer"`` Discrete(3) left, straight, right at a steady pace.
         dt: Time of one step [s].
@@ -50,7 +69,7 @@ class DrivingConfig:
         split: ``"train"`` or ``"test"``: disjoint sets of scenarios.
         num_scenarios: Number of scenarios of the split; None for unlimited (train) or 200 (test).
         num_maps: Number of different roads that the scenarios of a split share.
-        view: What ``render()`` shows: ``"chase"`` (from behind the car) or ``"driver"``.
+        view: What ``render()`` shows at first: ``"chase"`` (from behind the car), ``"driver"`` or ``"top"``.
         dashboard: Whether ``render()`` draws instruments and sensor thumbnails.
         render_size: Height and width of the rendered picture [pixels].
         threads: Threads of a batch; None for one per core.
@@ -60,12 +79,21 @@ class DrivingConfig:
     camera_size: tuple[int, int] = (84, 84)
     camera_fov: float = 90.0
     camera_range: float = 100.0
+    cameras: tuple[str, ...] = ("front",)
+    bev_size: tuple[int, int] = (64, 64)
+    bev_resolution: float = 0.5
+    bev_colour: bool = False
     lidar_beams: int = 72
+    lidar_layers: int = 1
+    lidar_elevation: tuple[float, float] = (-12.0, 3.0)
     lidar_range: float = 50.0
     lidar_noise: float = 0.0
     radar_targets: int = 8
     radar_range: float = 100.0
     radar_fov: float = 90.0
+    radar_noise: float = 0.0
+    weather: str | tuple[str, ...] = "clear"
+    look_variants: int = 1
     action: str = "continuous"
     dt: float = 0.1
     lanes: int = 3
@@ -94,7 +122,11 @@ class DrivingConfig:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        for name in ("sensors", "camera_size", "traffic_speed", "render_size"):
+        if not isinstance(self.weather, str):
+            object.__setattr__(self, "weather", tuple(self.weather))
+        for name in (
+            "sensors", "cameras", "camera_size", "bev_size", "lidar_elevation", "traffic_speed", "render_size"
+        ):  # fmt: skip
             value = getattr(self, name)
             if isinstance(value, str) or not hasattr(value, "__iter__"):
                 raise ValueError(f"{name}={value!r} must be a sequence")
@@ -105,6 +137,19 @@ class DrivingConfig:
             _one_of("sensors", sensor, SENSORS)
         if len(set(self.sensors)) != len(self.sensors):
             raise ValueError(f"sensors={self.sensors} names a sensor twice")
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras):
+            raise ValueError(f"cameras={self.cameras} must name at least one camera, and none twice")
+        for camera in self.cameras:
+            _one_of("cameras", camera, tuple(CAMERA_YAWS))
+        _integer("look_variants", self.look_variants, 1, VARIANTS)
+        looks_of(self.weather, self.look_variants)
+        if (
+            len(self.lidar_elevation) != 2
+            or not -60 <= self.lidar_elevation[0] < self.lidar_elevation[1] <= 60
+        ):
+            raise ValueError(
+                f"lidar_elevation={self.lidar_elevation} must be (low, high) with -60 <= low < high <= 60"
+            )
         _one_of("action", self.action, ACTIONS)
         _one_of("reward", self.reward, ("progress", "safe_step"))
         _one_of("split", self.split, SPLITS)
@@ -114,6 +159,8 @@ class DrivingConfig:
             ("camera_range", 1, 1000),
             ("lidar_range", 1, 500),
             ("lidar_noise", 0, 10),
+            ("radar_noise", 0, 100),
+            ("bev_resolution", 0.05, 10),
             ("radar_range", 1, 500),
             ("radar_fov", 1, 360),
             ("dt", 0.01, 0.5),
@@ -126,6 +173,7 @@ class DrivingConfig:
             _number(name, getattr(self, name), low, high)
         for name, low, high in (
             ("lidar_beams", 4, 4096),
+            ("lidar_layers", 1, 64),
             ("radar_targets", 1, 64),
             ("lanes", 1, 5),
             ("oncoming_lanes", 0, 3),
@@ -134,7 +182,7 @@ class DrivingConfig:
             ("num_maps", 1, 100_000),
         ):
             _integer(name, getattr(self, name), low, high)
-        for name, low, high in (("camera_size", 8, 1024), ("render_size", 64, 4096)):
+        for name, low, high in (("camera_size", 8, 1024), ("bev_size", 8, 1024), ("render_size", 64, 4096)):
             pair = getattr(self, name)
             if len(pair) != 2:
                 raise ValueError(f"{name}={pair} must be (height, width)")

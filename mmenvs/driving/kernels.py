@@ -15,14 +15,17 @@ from mmenvs.driving import state as st
 from mmenvs.driving.collision import ego_collides, place_cars, place_obstacles, place_on_road
 from mmenvs.driving.dynamics import drive_ego, localise_ego, wheels_off_road
 from mmenvs.driving.rewards import reward_terms
+from mmenvs.driving.sensors.bev import overlook
 from mmenvs.driving.sensors.camera import photograph, portray
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
 from mmenvs.driving.traffic import place_traffic, step_traffic
+from mmenvs.driving.weather import draw_look
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.sensors.bev import Chart
     from mmenvs.driving.sensors.camera import View
     from mmenvs.driving.state import Params, Worlds
 
@@ -31,10 +34,10 @@ class Outputs(NamedTuple):
     """Observation buffers; the first axis is the world, and a sensor that is off has no columns.
 
     Attributes:
-        camera: (worlds, height, width, 3) uint8.
-        depth: (worlds, height, width, 1) float32.
-        semantic: (worlds, height, width, 1) uint8.
-        lidar: (worlds, beams) float32.
+        camera: (cameras, worlds, height, width, 3) uint8.
+        depth: (cameras, worlds, height, width, 1) float32.
+        semantic: (cameras, worlds, height, width, 1) uint8.
+        lidar: (worlds, layers * beams) float32.
         radar: (worlds, targets * 4) float32.
         state: (worlds, 10) float32.
         navigation: (worlds, 12) float32.
@@ -50,22 +53,34 @@ class Outputs(NamedTuple):
 
 
 class Instruments(NamedTuple):
-    """Settings and tables of the sensors other than the camera.
+    """Settings and tables of the sensors other than the camera; looks are those of ``Worlds.look``.
 
     Attributes:
         beams: Cosine and sine of each lidar beam in the ego frame, shape (beams, 2).
+        layers: Tangent of each lidar layer's angle and 1 / its cosine, shape (layers, 2).
         lidar_range: Range [m].
+        lidar_sight: How far it sees under each look [m], shape (LOOKS,).
         lidar_noise: Standard deviation of a reading [m].
+        lidar_rain: What rain adds to it under each look, per metre of distance, shape (LOOKS,).
+        lidar_dropout: Share of beams lost under each look, shape (LOOKS,).
         radar_range: Range [m].
+        radar_sight: How far it sees under each look [m], shape (LOOKS,).
         radar_half_angle: Half of the opening angle [rad].
+        radar_noise: Level of noise under each look, shape (LOOKS,).
         look_ahead: Distances of the way-points [m], shape (5,).
     """
 
     beams: NDArray[np.float64]
+    layers: NDArray[np.float64]
     lidar_range: float
+    lidar_sight: NDArray[np.float64]
     lidar_noise: float
+    lidar_rain: NDArray[np.float64]
+    lidar_dropout: NDArray[np.float64]
     radar_range: float
+    radar_sight: NDArray[np.float64]
     radar_half_angle: float
+    radar_noise: NDArray[np.float64]
     look_ahead: NDArray[np.float64]
 
 
@@ -89,12 +104,14 @@ def reset_worlds(
     end: int,
     which: IntArray,
     params: Params,
+    looks: IntArray,
     worlds: Worlds,
     maps: Maps,
 ) -> None:
     """Start an episode in the worlds ``which[begin:end]``, whose slot and streams are set."""
     for position in range(begin, end):
         world = which[position]
+        worlds.look[world] = draw_look(worlds.random[world], looks)
         slot = worlds.slot[world]
         ego = worlds.ego[world]
         ego[:] = 0.0
@@ -167,38 +184,71 @@ def observe_worlds(
     zbuffer = np.empty((view.height, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)
     visible = np.empty(worlds.boxes.shape[1], np.int64)
-    pictures = out.camera.shape[1] + out.depth.shape[1] + out.semantic.shape[1] > 0
+    near = np.empty(maps.scenery.shape[1], np.int64)
+    pictures = out.camera.shape[2] + out.depth.shape[2] + out.semantic.shape[2] > 0
     for position in range(begin, end):
         world = which[position]
-        if pictures:
+        look = worlds.look[world]
+        for camera in range(len(view.yaws) if pictures else 0):
             photograph(
                 world,
+                camera,
                 view,
                 worlds,
                 maps,
                 zbuffer,
                 codes,
                 visible,
-                out.camera[world],
-                out.semantic[world],
-                out.depth[world],
+                near,
+                out.camera[camera, world],
+                out.semantic[camera, world],
+                out.depth[camera, world],
             )
         if out.lidar.shape[1]:
             scan(
                 world,
                 instruments.lidar_range,
+                instruments.lidar_sight[look],
                 instruments.lidar_noise,
+                instruments.lidar_rain[look],
+                instruments.lidar_dropout[look],
                 instruments.beams,
+                instruments.layers,
                 worlds,
                 maps,
                 out.lidar,
             )
         if out.radar.shape[1]:
-            detect(world, instruments.radar_range, instruments.radar_half_angle, worlds, out.radar)
+            detect(
+                world,
+                instruments.radar_range,
+                instruments.radar_sight[look],
+                instruments.radar_half_angle,
+                instruments.radar_noise[look],
+                worlds,
+                out.radar,
+            )
         if out.state.shape[1]:
             measure_state(world, worlds, maps, out.state)
         if out.navigation.shape[1]:
             navigate(world, params, instruments.look_ahead, worlds, maps, out.navigation)
+
+
+@kernel
+def overlook_worlds(
+    begin: int,
+    end: int,
+    which: IntArray,
+    chart: Chart,
+    worlds: Worlds,
+    maps: Maps,
+    out: ByteArray,
+) -> None:
+    """Draw the worlds ``which[begin:end]`` from above into ``out``, shape (worlds, height, width, 1 or 3)."""
+    codes = np.empty(out.shape[2], np.uint8)
+    for position in range(begin, end):
+        world = which[position]
+        overlook(world, chart, worlds, maps, codes, out[world])
 
 
 @kernel
@@ -213,6 +263,7 @@ def portray_worlds(
     """Take a picture for people of the worlds ``begin`` to ``end``, each into the same ``rgb``."""
     zbuffer = np.empty((view.height, view.width), np.float32)
     visible = np.empty(worlds.boxes.shape[1], np.int64)
+    near = np.empty(maps.scenery.shape[1], np.int64)
     semantic = np.empty((0, 0, 1), np.uint8)
     for world in range(begin, end):
-        portray(world, view, worlds, maps, zbuffer, visible, rgb, semantic)
+        portray(world, view, worlds, maps, zbuffer, visible, near, rgb, semantic)

@@ -15,15 +15,16 @@ from mmenvs.core.kernels import compile_aside, entry_point, is_cached
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
-from mmenvs.driving import kernels, rewards
+from mmenvs.driving import kernels, rewards, weather
 from mmenvs.driving import state as st
-from mmenvs.driving.config import DrivingConfig
+from mmenvs.driving.config import CAMERA_YAWS, PICTURES, DrivingConfig
 from mmenvs.driving.render import Painter
 from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.generator import generate_road
 from mmenvs.driving.roads.library import Maps, RoadLibrary
 from mmenvs.driving.roads.raster import rasterise
 from mmenvs.driving.sensors import motion, radar
+from mmenvs.driving.sensors.bev import make_chart
 from mmenvs.driving.sensors.camera import make_view
 
 # Salts that keep the streams of different purposes, and the two splits, apart.
@@ -108,7 +109,7 @@ class DrivingSimulator(Simulator):
         self.rewards[worlds] = 0.0
         self.terminated[worlds] = False
         self._terms[worlds] = 0.0
-        self._run(kernels.reset_worlds, worlds, self.params, state, self.maps)
+        self._run(kernels.reset_worlds, worlds, self.params, self._looks, state, self.maps)
         self._observe(worlds)
         self._update_infos()
 
@@ -145,17 +146,33 @@ class DrivingSimulator(Simulator):
             "semantic": lambda: spaces.Image(
                 height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
             ),
-            "lidar": lambda: spaces.Scan(config.lidar_beams),
+            "bev": lambda: spaces.Image(
+                *config.bev_size,
+                3 if config.bev_colour else 1,
+                high=255 if config.bev_colour else len(surface.SEMANTIC_CLASSES) - 1,
+                unit="intensity" if config.bev_colour else "class",
+            ),
+            "lidar": lambda: spaces.Scan(config.lidar_layers * config.lidar_beams),
             "radar": lambda: spaces.Objects(config.radar_targets, 4, names=radar.FEATURES),
             "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
             "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
         }
-        leaves: dict[str, gym_spaces.Space[Any]] = {sensor: makers[sensor]() for sensor in config.sensors}
+        leaves: dict[str, gym_spaces.Space[Any]] = {}
+        self.observations = {}
+        self._pictures: dict[str, NDArray[Any]] = {}
+        for sensor in config.sensors:
+            space = makers[sensor]()
+            if sensor not in PICTURES:
+                leaves[sensor] = space
+                self.observations[sensor] = np.zeros((self.num_worlds, *space.shape), space.dtype)
+                continue
+            # The pictures of a sensor lie together, camera by camera; the observations are views of them.
+            stack = np.zeros((len(config.cameras), self.num_worlds, *space.shape), space.dtype)
+            self._pictures[sensor] = stack
+            for camera, pictures in zip(config.cameras, stack, strict=True):
+                key = sensor if camera == "front" else f"{sensor}_{camera}"
+                leaves[key], self.observations[key] = makers[sensor](), pictures
         self.observation_space = gym_spaces.Dict(leaves)
-        self.observations = {
-            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)
-            for key, space in leaves.items()
-        }
         if config.action == "continuous":
             self.action_space = gym_spaces.Box(-1.0, 1.0, (2,), np.float32)
         else:
@@ -166,24 +183,46 @@ class DrivingSimulator(Simulator):
     def _make_sensors(self) -> None:
         config, n = self.config, self.num_worlds
         angles = np.arange(config.lidar_beams) * (2 * math.pi / config.lidar_beams)
+        tilts = np.zeros(1)
+        if config.lidar_layers > 1:
+            tilts = np.radians(np.linspace(*config.lidar_elevation, config.lidar_layers))
+        kinds = list(weather.WEATHERS.values())
+        self._looks = weather.looks_of(config.weather, config.look_variants)
         self._instruments = kernels.Instruments(
             beams=np.stack([np.cos(angles), np.sin(angles)], 1),
+            layers=np.stack([np.tan(tilts), 1.0 / np.cos(tilts)], 1),
             lidar_range=float(config.lidar_range),
+            lidar_sight=weather.by_look(weather.lidar_reach(kind, config.lidar_range) for kind in kinds),
             lidar_noise=float(config.lidar_noise),
+            lidar_rain=weather.by_look(kind.lidar_sigma for kind in kinds),
+            lidar_dropout=weather.by_look(kind.lidar_dropout for kind in kinds),
             radar_range=float(config.radar_range),
+            radar_sight=weather.by_look(weather.radar_reach(kind, config.radar_range) for kind in kinds),
             radar_half_angle=math.radians(0.5 * config.radar_fov),
+            radar_noise=weather.by_look(config.radar_noise + kind.radar_noise for kind in kinds),
             look_ahead=np.array(motion.LOOK_AHEAD),
         )
-        self._view = make_view(config.camera_size, config.camera_fov, depth_range=config.camera_range)
+        self._chart = make_chart(config.bev_resolution)
+        self._view = make_view(
+            config.camera_size,
+            config.camera_fov,
+            depth_range=config.camera_range,
+            yaws=[CAMERA_YAWS[camera] for camera in config.cameras],
+            looks=self._looks if "camera" in config.sensors else (0,),
+        )
         absent = {
-            "camera": np.zeros((n, 0, 0, 3), np.uint8),
-            "depth": np.zeros((n, 0, 0, 1), np.float32),
-            "semantic": np.zeros((n, 0, 0, 1), np.uint8),
+            "camera": np.zeros((1, n, 0, 0, 3), np.uint8),
+            "depth": np.zeros((1, n, 0, 0, 1), np.float32),
+            "semantic": np.zeros((1, n, 0, 0, 1), np.uint8),
         }
         nothing = np.zeros((n, 0), np.float32)
         buffers: dict[str, Any] = {
-            key: self.observations.get(key, absent.get(key, nothing)) for key in kernels.Outputs._fields
+            key: self._pictures.get(key, self.observations.get(key, absent.get(key, nothing)))
+            for key in kernels.Outputs._fields
         }
+        for sensor in PICTURES:
+            if sensor not in self._pictures:
+                buffers[sensor] = np.repeat(absent[sensor], len(config.cameras), axis=0)
         self._outputs = kernels.Outputs(**buffers)
 
     def _make_infos(self) -> InfoArrays:
@@ -206,6 +245,10 @@ class DrivingSimulator(Simulator):
 
     def _observe(self, which: NDArray[np.int64]) -> None:
         self._run(kernels.observe_worlds, which, *self._observe_arguments())
+        if "bev" in self.observations:
+            self._run(
+                kernels.overlook_worlds, which, self._chart, self.worlds, self.maps, self.observations["bev"]
+            )
 
     def _step_arguments(self, commands: NDArray[np.float64]) -> tuple[Any, ...]:
         return (
@@ -228,7 +271,7 @@ class DrivingSimulator(Simulator):
         if not is_cached(kernels.observe_worlds):
             helper = compile_aside(__name__, "compile_observer")
             rasterise(generate_road(self.config, 0))
-        self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.maps)
+        self._bind(kernels.reset_worlds, which, self.params, self._looks, self.worlds, self.maps)
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
         if helper is not None:
             helper.wait()
