@@ -247,6 +247,13 @@ def test_returned_arrays_are_the_callers():
     env.close()
 
 
+def test_dropout_may_lie_around_faults():
+    env = ModalityDropout(SensorFaults(Foreign(), FAULTS), 0.5)
+    seen = single_trajectory(env, 4, 8)
+    assert all(env.observation_space.contains(observation) for observation, _ in seen)
+    assert all({"faults", "validity"} <= info.keys() for _, info in seen)
+
+
 def test_stacked_wrappers_report_all_their_faults():
     env = SensorFaults(SensorFaults(Foreign(), "lidar:noise"), ["camera:noise:1:steps:1:2", "state:jump"])
     assert env.reset(seed=0)[1]["faults"].tolist() == [True, False, True]

@@ -217,7 +217,8 @@ def bends(
         radius: Largest radius of the turn, so that it begins no earlier than it must [m], a number or
             shape (lines,).
         points: Points of each curve.
-        straight: How far a line that swings over goes straight before it and after [m], shape (lines, 2).
+        straight: How far a line goes straight before and after it swings over [m], shape (lines, 2); a line
+            with zeros swings over only where it has to.
     """
     start, end = np.asarray(starts, np.float64), np.asarray(ends, np.float64)
     p, q = start[:, :2], end[:, :2]
@@ -230,10 +231,10 @@ def bends(
     safe = np.where(np.abs(sine) > 0.02, sine, 1.0)
     before = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
     after = (u[:, 0] * gap[:, 1] - u[:, 1] * gap[:, 0]) / safe
-    corner = (np.abs(sine) > 0.02) & (np.minimum(before, after) > 0.5)
+    reserved = np.broadcast_to(np.asarray(straight, np.float64), (len(p), 2))
+    corner = (np.abs(sine) > 0.02) & (np.minimum(before, after) > 0.5) & ~reserved.any(1)
     half = np.where(corner, np.abs(turn), 1.0) / 2
     tangent = np.minimum(np.minimum(before, after), radius * np.tan(half))
-    reserved = np.broadcast_to(np.asarray(straight, np.float64), (len(p), 2))
     first = p + np.where(corner, before - tangent, reserved[:, 0])[:, None] * u
     last = q - np.where(corner, after - tangent, reserved[:, 1])[:, None] * v
     swing = 0.4 * np.hypot(*(last - first).T)

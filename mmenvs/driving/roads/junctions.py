@@ -130,8 +130,8 @@ def _shares(count: int, turns: Sequence[int], rooms: Sequence[int]) -> list[tupl
         }
         return [ranges[turn] for turn in turns]
     half = (count + 1) // 2
-    left = min(max(half, count - rooms[-1]), max(rooms[0], 1))
-    right = min(max(half, count - left), count)
+    left = min(max(half, count - rooms[-1]), rooms[0])
+    right = max(min(half, rooms[-1]), count - left)
     return [(0, left), *[(0, count)] * (len(turns) - 2), (count - right, count)]
 
 
@@ -243,7 +243,8 @@ def _connect(
         ends.append(target.pose.moved(0, target.section.leaving(way.to_lane)))
         # Who goes over to another lane does so before the kerb beyond comes near.
         across = math.dist(starts[-1][:2], ends[-1][:2])
-        straight.append((0.0, 0.35 * across if way.lane != way.to_lane else 0.0))
+        changes = way.turn == net.STRAIGHT and way.lane != way.to_lane
+        straight.append((0.0, 0.45 * across if changes else 0.0))
     radii = [_turn_radius(arms, way, radius) for way in found]
     lines = bends(starts, ends, np.array(radii), straight=np.array(straight)) if found else []
     for way, line in zip(found, lines, strict=True):
@@ -286,8 +287,17 @@ def _pave(builder: NetworkBuilder, arms: Sequence[Arm], radius: float) -> Floats
     starts = [arm.pose.moved(0, arm.section.left_edge).reversed() for arm in arms]
     ends = [arm.pose.moved(0, arm.section.right_edge) for arm in following]
     angles = [(b.pose.heading - a.pose.heading) % (2 * math.pi) for a, b in zip(arms, following, strict=True)]
-    radii = [corner_radius(angle, radius) if angle < _FLAT else math.inf for angle in angles]
-    straight = [_flat_kerb(start, end) for start, end in zip(starts, ends, strict=True)]
+    # Opposite a road, the kerb bends by a few degrees within a few metres.
+    radii = [
+        corner_radius(angle, radius)
+        if angle < _FLAT
+        else 6.0 / max(abs(math.tan(0.5 * (angle - math.pi))), 0.01)
+        for angle in angles
+    ]
+    straight = [
+        _flat_kerb(start, end) if angle >= _FLAT else (0.0, 0.0)
+        for start, end, angle in zip(starts, ends, angles, strict=True)
+    ]
     corners = bends(starts, ends, np.array(radii), 17, np.array(straight))
     for corner, a, b in zip(corners, arms, following, strict=True):
         lay_kerb(builder, corner, a.section.pavement, b.section.pavement)
@@ -297,13 +307,21 @@ def _pave(builder: NetworkBuilder, arms: Sequence[Arm], radius: float) -> Floats
 
 
 def _flat_kerb(start: Pose, end: Pose) -> tuple[float, float]:
-    """Return how far a kerb opposite a road goes straight at either end: it keeps out of the way [m]."""
+    """Return how far a kerb opposite a road goes straight at either end before it swings over [m].
+
+    Where two edges meet half-way, the kerb bends from one to the other, and (0, 0) is returned.  Otherwise
+    it keeps to the edge that is farther out: who turns needs the room.
+    """
     cos, sin = math.cos(start.heading), math.sin(start.heading)
     along = (end.x - start.x) * cos + (end.y - start.y) * sin
     aside = (end.y - start.y) * cos - (end.x - start.x) * sin
-    rest = max(along - max(10.0, 2.5 * abs(aside)), 0.0)
-    # Of the two edges it keeps to the one that is farther out half-way.
     slope = math.tan(math.remainder(end.heading - start.heading, 2 * math.pi))
+    meet = 1.0 - aside / slope / along if abs(slope) > 0.02 else -1.0  # as a share of the way
+    if 0.0 < meet < 1.0 and (slope < 0 or 0.3 < meet < 0.7):
+        return 0.0, 0.0
+    if 0.0 < meet < 1.0:
+        return (0.6 * along, 0.0) if meet < 0.5 else (0.0, 0.6 * along)
+    rest = max(along - max(10.0, 1.2 * abs(aside)), 0.1)
     return (rest, 0.0) if aside > 0.5 * along * slope else (0.0, rest)
 
 
@@ -321,7 +339,7 @@ def lay_kerb(builder: NetworkBuilder, kerb: Line, begin: float, end: float) -> N
 def _signals(builder: NetworkBuilder, arm: Arm, arms: Sequence[Arm], outline: Floats, group: int) -> None:
     """Put up two heads for an arm: at its right kerb, and beyond the junction for who waits at the line."""
     pose, section = arm.pose, arm.section
-    builder.signal(pose.moved(0.3, section.left_edge + POST_SETBACK), group)
+    builder.signal(pose.moved(-0.7, section.left_edge + POST_SETBACK), group)
     for other in arms:
         bend = math.remainder(other.pose.heading - pose.heading - math.pi, 2 * math.pi)
         if other is not arm and abs(bend) < _STRAIGHT_ON:
