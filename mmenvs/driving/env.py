@@ -38,7 +38,7 @@ class DrivingEnv(WorldEnv):
     | --- | --- | --- | --- |
     | ``camera`` | (H, W, 3) uint8 | 0 to 255 | picture from the driver's place |
     | ``depth`` | (H, W, 1) float32 | 0 to 1 | distance along the view / ``camera_range``; 1 is that far or farther |
-    | ``semantic`` | (H, W, 1) uint8 | 0 to 9 | class, see ``mmenvs.driving.roads.surface.SEMANTIC_CLASSES`` |
+    | ``semantic`` | (H, W, 1) uint8 | 0 to 13 | class, see ``mmenvs.driving.roads.surface.SEMANTIC_CLASSES`` |
     | ``lidar`` | (beams,) float32 | 0 to 1 | distance / ``lidar_range``, beam 0 ahead, counter-clockwise; 1 is no return |
     | ``radar`` | (targets * 4,) float32 | -1 to 1 | range / ``radar_range``, azimuth / pi, radial velocity / 40 m/s, valid |
     | ``state`` | (10,) float32 | -1 to 1 | speed / 30, acceleration / 8, lateral acceleration / 8, steering / 0.45, yaw rate, sine of the heading error, lateral offset / 8, clearance to the left and to the right edge / 16, pedal (SI units) |

@@ -62,54 +62,79 @@ def draw_areas(
         kinds: Kind of each polygon, shape (polygons,).
         winding: Zeros, shape (polygons,); they are zeros again afterwards.
     """
-    lines = TILE * SWEEPS
-    base = band * lines
-    # Where edges cross each sweep line, in linked lists.
-    total = 0
-    for k in range(len(order)):
-        edge = edges[order[k]]
-        total += max(min(math.ceil(edge[2] - 0.5), base + lines) - max(math.ceil(edge[1] - 0.5), base), 0)
-    crossing = np.empty(total)
-    crossed = np.empty(total, np.int64)
-    following = np.empty(total, np.int64)
-    head = np.full(lines, -1, np.int64)
-    count = 0
-    for k in range(len(order)):
-        edge = edges[order[k]]
-        low = max(math.ceil(edge[1] - 0.5), base)
-        high = min(math.ceil(edge[2] - 0.5), base + lines)
-        for line in range(low, high):
-            crossing[count] = edge[0] + (line + 0.5 - edge[1]) * edge[3]
-            crossed[count] = int(edge[4])
-            following[count] = head[line - base]
-            head[line - base] = count
-            count += 1
+    begins = np.zeros(TILE * SWEEPS + 2, np.int64)
+    total = _count(edges, order, band, begins)
     xs, who = np.empty(total), np.empty(total, np.int64)
-    spans, surfaces = np.empty((total, 2)), np.empty(total, np.int64)
-    for line in range(lines):
-        count = 0
-        at = head[line]
-        while at >= 0:
-            xs[count], who[count] = crossing[at], crossed[at]
-            count += 1
-            at = following[at]
-        _sort_crossings(xs, who, count)
-        runs = _sweep(xs, who, count, kinds, winding, spans, surfaces)
-        _draw_spans(canvas, line // SWEEPS, spans, surfaces, runs)
+    _cross(edges, order, band, begins, xs, who)
+    spans, surfaces = np.empty((total, 2)), np.empty((total, 2), np.int64)
+    runs = 0
+    for line in range(TILE * SWEEPS):
+        _sort_crossings(xs, who, begins[line], begins[line + 1])
+        runs = _sweep(xs, who, begins[line], begins[line + 1], line, kinds, winding, spans, surfaces, runs)
+    _draw_spans(canvas, spans, surfaces, runs)
     _sum_up(canvas)
 
 
 @fast_function
-def _sort_crossings(xs: FloatArray, who: IntArray, count: int) -> None:
+def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> int:
+    """Count how many edges cross each sweep line of a row of tiles.
+
+    Args:
+        edges: See :func:`edges_of`.
+        order: Which of them touch the row.
+        band: Number of the row of tiles.
+        begins: Zeros, shape (lines + 2,); gets, one place late, the first crossing of each line.
+
+    Returns:
+        The number of crossings.
+    """
+    base, lines = band * TILE * SWEEPS, TILE * SWEEPS
+    for edge in order:
+        low = max(math.ceil(edges[edge, 1] - 0.5) - base, 0)
+        high = min(math.ceil(edges[edge, 2] - 0.5) - base, lines)
+        if low < high:
+            begins[low + 1] += 1
+            begins[high + 1] -= 1
+    crossing = total = 0
+    for line in range(lines + 1):
+        crossing += begins[line + 1]
+        begins[line + 1] = total
+        total += crossing
+    return total
+
+
+@fast_function
+def _cross(
+    edges: FloatArray, order: IntArray, band: int, begins: IntArray, xs: FloatArray, who: IntArray
+) -> None:
+    """Write where edges cross sweep lines, line by line; see :func:`_count` and :func:`_sweep`.
+
+    ``begins`` becomes the first crossing of each line, and the number of crossings.
+    """
+    base, lines = band * TILE * SWEEPS, TILE * SWEEPS
+    for edge in order:
+        low = max(math.ceil(edges[edge, 1] - 0.5) - base, 0)
+        high = min(math.ceil(edges[edge, 2] - 0.5) - base, lines)
+        x, slope, name = edges[edge, 0], edges[edge, 3], int(edges[edge, 4])
+        below = base + 0.5 - edges[edge, 1]
+        for line in range(low, high):
+            at = begins[line + 1]
+            xs[at] = x + (line + below) * slope
+            who[at] = name
+            begins[line + 1] = at + 1
+
+
+@fast_function
+def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int) -> None:
     """Sort by position: Shell's sort, since the lists are short and now and then are not."""
     step = 1
-    while 3 * step + 1 < count // 2:
+    while 3 * step + 1 < (end - begin) // 2:
         step = 3 * step + 1
     while step > 0:
-        for k in range(step, count):
+        for k in range(begin + step, end):
             x, name = xs[k], who[k]
             j = k
-            while j >= step and xs[j - step] > x:
+            while j >= begin + step and xs[j - step] > x:
                 xs[j], who[j] = xs[j - step], who[j - step]
                 j -= step
             xs[j], who[j] = x, name
@@ -120,11 +145,14 @@ def _sort_crossings(xs: FloatArray, who: IntArray, count: int) -> None:
 def _sweep(
     xs: FloatArray,
     who: IntArray,
-    count: int,
+    first: int,
+    end: int,
+    line: int,
     kinds: IntArray,
     winding: IntArray,
     spans: FloatArray,
     surfaces: IntArray,
+    runs: int,
 ) -> int:
     """Follow one sweep line through the polygons and note what it meets.
 
@@ -132,13 +160,16 @@ def _sweep(
     bend that is sharper than its width is wide counts as well.
 
     Args:
-        xs: Where edges cross the line [cells], sorted, shape (count,) or longer.
-        who: Number of the polygon plus one, with the sign of its direction there, same shape.
-        count: How many there are.
+        xs: Where edges cross lines [cells], sorted along each, shape (crossings,).
+        who: Number of the polygon plus one, with the sign of its direction there, shape (crossings,).
+        first: First crossing of this line.
+        end: First crossing of the next one.
+        line: Number of this line.
         kinds: Kind of each polygon, shape (polygons,).
         winding: Zeros, shape (polygons,); they are zeros again afterwards.
-        spans: Gets begin and end of runs over one surface [cells], shape (count, 2) or longer.
-        surfaces: Gets the surface of each run, same length.
+        spans: Gets begin and end of runs over one surface [cells], shape (crossings, 2).
+        surfaces: Gets the surface of each run and its line, shape (crossings, 2).
+        runs: How many runs there are of the lines before.
 
     Returns:
         The number of runs.
@@ -146,8 +177,8 @@ def _sweep(
     road = walk = 0
     now = -1  # the surface since `begin`
     begin = 0.0
-    runs = 0
-    for k in range(count):
+    before_line = runs
+    for k in range(first, end):
         polygon = abs(who[k]) - 1
         before = winding[polygon]
         after = before + (1 if who[k] > 0 else -1)
@@ -163,22 +194,26 @@ def _sweep(
         if surface == now:
             continue
         if now >= 0 and xs[k] - begin > _HAIRLINE:
-            if runs > 0 and surfaces[runs - 1] == now and begin - spans[runs - 1, 1] <= _HAIRLINE:
+            joined = runs > before_line and surfaces[runs - 1, 0] == now
+            if joined and begin - spans[runs - 1, 1] <= _HAIRLINE:
                 spans[runs - 1, 1] = xs[k]
             else:
-                spans[runs, 0], spans[runs, 1], surfaces[runs] = begin, xs[k], now
+                spans[runs, 0], spans[runs, 1] = begin, xs[k]
+                surfaces[runs, 0], surfaces[runs, 1] = now, line
                 runs += 1
         now, begin = surface, xs[k]
     return runs
 
 
 @inlined_function
-def _draw_spans(canvas: Canvas, row: int, spans: FloatArray, surfaces: IntArray, runs: int) -> None:
-    """Note one sweep line's runs, as steps of coverage that :func:`_sum_up` adds up along each row."""
+def _draw_spans(canvas: Canvas, spans: FloatArray, surfaces: IntArray, runs: int) -> None:
+    """Note runs as steps of coverage, which :func:`_sum_up` adds up along each row of cells."""
     width = np.float64(canvas.columns[0] * TILE)
     share = np.float32(1.0 / SWEEPS)
+    kind, slot, drawn, planes, full = canvas.kind, canvas.slot, canvas.drawn, canvas.planes, canvas.full
     for run in range(runs):
-        begin, end, plane = max(spans[run, 0], 0.0), min(spans[run, 1], width), surfaces[run]
+        begin, end = max(spans[run, 0], 0.0), min(spans[run, 1], width)
+        plane, row = surfaces[run, 0], surfaces[run, 1] // SWEEPS
         if end <= begin:
             continue
         first, last = int(begin) >> TILE_BITS, int(end) >> TILE_BITS
@@ -187,45 +222,44 @@ def _draw_spans(canvas: Canvas, row: int, spans: FloatArray, surfaces: IntArray,
             column = first if side == 0 else last
             if at == column * TILE:
                 continue
-            if canvas.kind[0, column] != MIXED or canvas.drawn[0, column] >> plane & 1 == 0:
+            if kind[0, column] != MIXED or drawn[0, column] >> plane & 1 == 0:
                 plane_to_draw(canvas, 0, column, plane)
-            out = canvas.slot[0, column] + plane
+            out = slot[0, column] + plane
             cell = int(at)
             place = row * TILE + cell - column * TILE
             weight = share if side == 0 else -share
             part = np.float32(at - cell) * weight
-            canvas.planes[out, place] += weight - part
+            planes[out, place] += weight - part
             if cell & (TILE - 1) != TILE - 1:
-                canvas.planes[out, place + 1] += part
+                planes[out, place + 1] += part
         if begin > first * TILE:
             first += 1
         if end == last * TILE:
             last -= 1
         for column in range(first, last + 1):
-            canvas.full[column, plane, row] += share
+            full[column, plane, row] += share
 
 
 @inlined_function
 def _sum_up(canvas: Canvas) -> None:
     """Turn steps into coverage, and recognise tiles that are one thing throughout."""
+    kind, full, planes = canvas.kind, canvas.full, canvas.planes
     for column in range(canvas.columns[0]):
         for plane in range(2):
             crossed = np.float32(0.0)
             for row in range(TILE):
-                crossed += canvas.full[column, plane, row]
-            if canvas.kind[0, column] != MIXED:
-                if crossed == TILE:
-                    canvas.kind[0, column] = ALL_ROAD if plane == ROAD else ALL_WALK
-                    canvas.full[column, plane] = 0.0
-                    break
-                if crossed == 0.0:
-                    continue
-            elif crossed == 0.0 and canvas.drawn[0, column] >> plane & 1 == 0:
+                crossed += full[column, plane, row]
+            if kind[0, column] != MIXED and crossed == TILE:
+                kind[0, column] = ALL_ROAD if plane == ROAD else ALL_WALK
+                for row in range(TILE):
+                    full[column, plane, row] = 0.0
+                break
+            if crossed == 0.0 and (kind[0, column] != MIXED or canvas.drawn[0, column] >> plane & 1 == 0):
                 continue
             out = plane_to_draw(canvas, 0, column, plane)
             for row in range(TILE):
-                total = canvas.full[column, plane, row]
-                canvas.full[column, plane, row] = 0.0
+                total = full[column, plane, row]
+                full[column, plane, row] = 0.0
                 for k in range(row * TILE, row * TILE + TILE):
-                    total += canvas.planes[out, k]
-                    canvas.planes[out, k] = min(max(total, np.float32(0.0)), np.float32(1.0))
+                    total += planes[out, k]
+                    planes[out, k] = min(max(total, np.float32(0.0)), np.float32(1.0))

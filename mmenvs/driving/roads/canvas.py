@@ -163,13 +163,17 @@ def reduce(canvas: Canvas, level: int, half: int) -> None:
             out = plane_to_draw(canvas, above, column, plane)
             for side in range(2):
                 ones, some = (ones_left, some_left) if side == 0 else (ones_right, some_right)
-                floor = np.float32(1.0 if ones else 0.0)
+                floor = 1.0 if ones else 0.0
                 source = canvas.slot[level, 2 * column + side] + plane if some else 0
-                first = half * _HALF * TILE + side * _HALF
-                for row in range(_HALF):
-                    coarse = planes[out, first + row * TILE : first + row * TILE + _HALF]
-                    lower = planes[source, 2 * row * TILE : (2 * row + 1) * TILE]
-                    upper = planes[source, (2 * row + 1) * TILE : (2 * row + 2) * TILE]
-                    for k in range(_HALF):
-                        total = lower[2 * k] + lower[2 * k + 1] + upper[2 * k] + upper[2 * k + 1]
-                        coarse[k] = floor + np.float32(0.25) * total
+                _average(planes[source], planes[out], half * _HALF * TILE + side * _HALF, floor)
+
+
+@fast_function
+def _average(fine: FloatArray, coarse: FloatArray, first: int, floor: float) -> None:
+    """Write the means of 2 x 2 cells, plus ``floor``, into the quarter of a tile that begins at ``first``."""
+    base = np.float32(floor)
+    for row in range(_HALF):
+        for k in range(_HALF):
+            at = 2 * (row * TILE + k)
+            total = fine[at] + fine[at + 1] + fine[at + TILE] + fine[at + TILE + 1]
+            coarse[first + row * TILE + k] = base + np.float32(0.25) * total

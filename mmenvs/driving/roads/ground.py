@@ -41,7 +41,7 @@ from mmenvs.driving.roads.canvas import (
     sort_by_band,
 )
 from mmenvs.driving.roads.network import Network, RoadError
-from mmenvs.driving.roads.paint import cut, draw_piece, keep_on_ground
+from mmenvs.driving.roads.paint import cut, draw_pieces, keep_on_ground
 from mmenvs.driving.roads.raster import CELL, GRASS_TILES, LEVELS, TILE, TILE_BITS, TILE_CELLS, Raster
 from mmenvs.driving.roads.surface import (
     ASPHALT,
@@ -56,6 +56,7 @@ from mmenvs.driving.roads.surface import (
     VERGE,
     WHITE,
     YELLOW,
+    palette,
 )
 
 #: Width of the stones between asphalt and pavement [m].
@@ -65,6 +66,13 @@ _MOST_TILES = 65535
 _MOST_POSITIONS = 1 << 24  # of the tile index: some 10 km by 10 km
 _TOP = LEVELS_PER_KIND - 1
 _TRACE = 0.5 / _TOP  # a share below this rounds to level 0
+
+# How light surfaces are, from asphalt (0) to kerb stone (1): what a coarse cell holds beside the two surfaces
+# that its code tells of changes the code's level by its light, lest far kerbs and lines flicker.
+_LIGHT = palette().sum(axis=1)
+_DARKEST, _STONE_LIGHT = _LIGHT[KERB << KIND_BITS | _TOP], _LIGHT[KERB << KIND_BITS]
+_WALK_LIGHT = float((_LIGHT[VERGE << KIND_BITS | _TOP] - _DARKEST) / (_STONE_LIGHT - _DARKEST))
+_WHITE_LIGHT = float((_LIGHT[WHITE << KIND_BITS | _TOP] - _DARKEST) / (_STONE_LIGHT - _DARKEST))
 
 # Tiles that every raster begins with: grass, then these.
 _PLAIN_ROAD, _PLAIN_WALK, _COMMON = GRASS_TILES, GRASS_TILES + 1, GRASS_TILES + 2
@@ -195,8 +203,8 @@ def _compile(
         if band < canvas.rows[0]:
             touching = edge_order[edge_first[band] : edge_first[band + 1]]
             draw_areas(canvas, band, edges, touching, kinds, winding)
-            for k in range(piece_first[band], piece_first[band + 1]):
-                draw_piece(canvas, band, pieces[piece_order[k]], planes[piece_order[k]], shares)
+            touching = piece_order[piece_first[band] : piece_first[band + 1]]
+            draw_pieces(canvas, band, pieces, planes, touching, shares)
             keep_on_ground(canvas)
         row, level = band, 0
         while True:
@@ -261,8 +269,11 @@ def _encode(canvas: Canvas, level: int, column: int, tiles: ByteArray, grass: in
         paint = max(whites[k], yellows[k])
         beside = np.float32(1.0) - road
         if paint > beside and paint >= _TRACE:
-            kind = YELLOW if yellows[k] > whites[k] else WHITE
-            out[k] = kind << KIND_BITS | int(paint * _TOP + 0.5)
+            if yellows[k] > whites[k]:
+                out[k] = YELLOW << KIND_BITS | int(paint * _TOP + 0.5)
+            else:
+                paint += walk * np.float32(_WALK_LIGHT / _WHITE_LIGHT)
+                out[k] = WHITE << KIND_BITS | int(min(paint, np.float32(1.0)) * _TOP + 0.5)
         elif beside < _TRACE:
             out[k] = plain_road[k]
         elif walk > 1.0 - _TRACE:
@@ -272,9 +283,15 @@ def _encode(canvas: Canvas, level: int, column: int, tiles: ByteArray, grass: in
             out[k] = plain_grass[k]
         elif road < min(walk, beside - walk) or road < _TRACE:
             out[k] = VERGE << KIND_BITS | int(walk / beside * _TOP + 0.5)
+        elif walk <= beside - walk:
+            out[k] = EDGE << KIND_BITS | int(road * _TOP + 0.5)
         else:
-            kind = KERB if walk > beside - walk else EDGE
-            out[k] = kind << KIND_BITS | int(road * _TOP + 0.5)
+            dark = road + (walk - stones[k]) * (1.0 - _WALK_LIGHT) - whites[k] * _WHITE_LIGHT
+            steps = int(max(min(dark, 1.0), 0.0) * _TOP + 0.5)
+            # Whether one may drive there does not depend on the light.
+            half = LEVELS_PER_KIND // 2
+            steps = max(steps, half) if int(road * _TOP + 0.5) >= half else min(steps, half - 1)
+            out[k] = KERB << KIND_BITS | steps
 
 
 @fast_function

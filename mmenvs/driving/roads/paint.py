@@ -101,65 +101,79 @@ def _mitre(points: FloatArray, other: int, nx: float, ny: float) -> tuple[float,
     return (nx + ox) / (1.0 + cosine), (ny + oy) / (1.0 + cosine)
 
 
-@inlined_function
-def draw_piece(canvas: Canvas, band: int, quad: FloatArray, plane: int, shares: FloatArray) -> None:
-    """Add a quadrilateral's exact share of each cell, where there is ground for it.
+@fast_function
+def draw_pieces(
+    canvas: Canvas, band: int, pieces: FloatArray, planes_of: IntArray, order: IntArray, shares: FloatArray
+) -> None:
+    """Add quadrilaterals' exact shares of each cell of a row of tiles, where there is ground for them.
 
-    By Green's theorem the share is a sum over edges: within a row of cells, an edge that rises by ``h``
+    By Green's theorem a share is a sum over edges: within a row of cells, an edge that rises by ``h``
     between ``a`` and ``b`` adds to each cell ``h`` times the mean over [a, b] of what lies to the right.
 
     Args:
         canvas: Gets the shares, on level 0.
         band: Number of the row of tiles.
-        quad: Corners [cells], shape (4, 2).
-        plane: Plane to draw on.
+        pieces: Corners [cells], shape (pieces, 4, 2).
+        planes_of: Plane to draw each of them on, shape (pieces,).
+        order: Which of them touch the row.
         shares: Scratch, shape (cells per row,).
     """
-    west = east = quad[0, 0]
-    south = north = quad[0, 1]
-    for k in range(1, 4):
-        west, east = min(west, quad[k, 0]), max(east, quad[k, 0])
-        south, north = min(south, quad[k, 1]), max(north, quad[k, 1])
-    first = max(int(math.floor(west)), 0)
-    last = min(int(math.floor(east)), canvas.columns[0] * TILE - 1)
-    wanted = False
-    for column in range(first >> TILE_BITS, (last >> TILE_BITS) + 1):
-        wanted = wanted or _bears(canvas, column, plane)
-    if not wanted:
-        return
-    area = 0.0
-    for k in range(1, 3):
-        area += (quad[k, 0] - quad[0, 0]) * (quad[k + 1, 1] - quad[0, 1])
-        area -= (quad[k + 1, 0] - quad[0, 0]) * (quad[k, 1] - quad[0, 1])
-    sign = -1.0 if area > 0.0 else 1.0  # an edge that rises has the inside of a positive ring on its left
-    row0 = max(int(math.floor(south)), band * TILE)
-    row1 = min(int(math.floor(north)), band * TILE + TILE - 1)
-    for row in range(row0, row1 + 1):
-        for cell in range(last - first + 1):
-            shares[cell] = 0.0
-        for k in range(4):
-            x0, y0 = quad[k, 0], quad[k, 1]
-            x1, y1 = quad[(k + 1) & 3, 0], quad[(k + 1) & 3, 1]
-            low, high = max(min(y0, y1), np.float64(row)), min(max(y0, y1), row + 1.0)
-            if high <= low:
-                continue
-            slope = (x1 - x0) / (y1 - y0)
-            one, two = x0 + (low - y0) * slope, x0 + (high - y0) * slope
-            a, b = min(one, two), max(one, two)
-            rise = sign * (high - low) if y1 > y0 else -sign * (high - low)
-            begin = max(int(math.floor(a)), first)
-            below = _mean_to_the_right(np.float64(begin), a, b)
-            for cell in range(begin, last + 1):
-                above = _mean_to_the_right(cell + 1.0, a, b)
-                shares[cell - first] += rise * (above - below)
-                below = above
+    kind, slot, drawn, planes = canvas.kind, canvas.slot, canvas.drawn, canvas.planes
+    width = canvas.columns[0] * TILE
+    for piece in order:
+        plane = planes_of[piece]
+        ground, whole = (WALK, ALL_WALK) if plane == STONE else (ROAD, ALL_ROAD)
+        west = east = pieces[piece, 0, 0]
+        south = north = pieces[piece, 0, 1]
+        area = 0.0
+        for k in range(1, 4):
+            x, y = pieces[piece, k, 0], pieces[piece, k, 1]
+            west, east, south, north = min(west, x), max(east, x), min(south, y), max(north, y)
+            area += pieces[piece, k - 1, 0] * y - x * pieces[piece, k - 1, 1]
+        area += pieces[piece, 3, 0] * pieces[piece, 0, 1] - pieces[piece, 0, 0] * pieces[piece, 3, 1]
+        first, last = max(int(math.floor(west)), 0), min(int(math.floor(east)), width - 1)
+        wanted = False
         for column in range(first >> TILE_BITS, (last >> TILE_BITS) + 1):
-            if not _bears(canvas, column, plane):
-                continue
-            out = plane_to_draw(canvas, 0, column, plane)
-            base = (row - band * TILE) * TILE - column * TILE
-            for cell in range(max(first, column * TILE), min(last, column * TILE + TILE - 1) + 1):
-                canvas.planes[out, base + cell] += max(shares[cell - first], 0.0)
+            bears = kind[0, column] == whole
+            if kind[0, column] == MIXED:
+                bears = drawn[0, column] >> ground & 1 == 1
+            if bears:
+                wanted = True
+                if kind[0, column] != MIXED or drawn[0, column] >> plane & 1 == 0:
+                    plane_to_draw(canvas, 0, column, plane)
+        if not wanted:
+            continue
+        sign = (
+            -1.0 if area > 0.0 else 1.0
+        )  # where an edge of a positive ring rises, its inside is on the left
+        row0 = max(int(math.floor(south)), band * TILE)
+        row1 = min(int(math.floor(north)), band * TILE + TILE - 1)
+        for row in range(row0, row1 + 1):
+            for cell in range(last - first + 1):
+                shares[cell] = 0.0
+            for k in range(4):
+                x0, y0 = pieces[piece, k, 0], pieces[piece, k, 1]
+                x1, y1 = pieces[piece, (k + 1) & 3, 0], pieces[piece, (k + 1) & 3, 1]
+                low, high = max(min(y0, y1), np.float64(row)), min(max(y0, y1), row + 1.0)
+                if high <= low:
+                    continue
+                slope = (x1 - x0) / (y1 - y0)
+                one, two = x0 + (low - y0) * slope, x0 + (high - y0) * slope
+                a, b = min(one, two), max(one, two)
+                rise = sign * (high - low) if y1 > y0 else -sign * (high - low)
+                begin = max(int(math.floor(a)), first)
+                below = _mean_to_the_right(np.float64(begin), a, b)
+                for cell in range(begin, last + 1):
+                    above = _mean_to_the_right(cell + 1.0, a, b)
+                    shares[cell - first] += rise * (above - below)
+                    below = above
+            for column in range(first >> TILE_BITS, (last >> TILE_BITS) + 1):
+                if kind[0, column] != MIXED or drawn[0, column] >> plane & 1 == 0:
+                    continue
+                out = slot[0, column] + plane
+                base = (row - band * TILE) * TILE - column * TILE
+                for cell in range(max(first, column * TILE), min(last, column * TILE + TILE - 1) + 1):
+                    planes[out, base + cell] += max(shares[cell - first], 0.0)
 
 
 @fast_function
@@ -172,16 +186,6 @@ def _mean_to_the_right(t: float, a: float, b: float) -> float:
     return 0.5 * (t - a) * (t - a) / (b - a)
 
 
-@fast_function
-def _bears(canvas: Canvas, column: int, plane: int) -> bool:
-    """Whether a tile has ground on which ``plane`` is seen: pavement for kerb stones, asphalt for paint."""
-    kind = canvas.kind[0, column]
-    if kind != MIXED:
-        return bool(kind == (ALL_WALK if plane == STONE else ALL_ROAD))
-    ground = WALK if plane == STONE else ROAD
-    return bool(canvas.drawn[0, column] >> ground & 1)
-
-
 @inlined_function
 def keep_on_ground(canvas: Canvas) -> None:
     """Cut paint to the asphalt, and kerb stones to the pavement."""
@@ -190,8 +194,7 @@ def keep_on_ground(canvas: Canvas) -> None:
             continue
         for plane in range(WHITE_PAINT, PLANES):
             if canvas.drawn[0, column] >> plane & 1:
-                out = canvas.slot[0, column] + plane
-                ground = plane_to_read(canvas, 0, column, WALK if plane == STONE else ROAD)
+                cells = canvas.planes[canvas.slot[0, column] + plane]
+                ground = canvas.planes[plane_to_read(canvas, 0, column, WALK if plane == STONE else ROAD)]
                 for k in range(TILE_CELLS):
-                    share = min(canvas.planes[out, k], np.float32(1.0))
-                    canvas.planes[out, k] = share * canvas.planes[ground, k]
+                    cells[k] = min(cells[k], np.float32(1.0)) * ground[k]

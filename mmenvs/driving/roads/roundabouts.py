@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.builder import EDGE_LINE, LANE_LINE, NetworkBuilder
@@ -87,6 +88,11 @@ class Roundabout(NamedTuple):
         """Return how far before the centre a road must end; its section is seen from the centre [m]."""
         offsets = (section.coming(max(section.backward, 1) - 1), section.leaving(max(section.forward, 1) - 1))
         return max(self.reach(offset)[0] for offset in offsets) + SETBACK
+
+
+def thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return every other point of a line and its last one, so that it still ends where it ended."""
+    return np.concatenate([points[:-1:2], points[-1:]])
 
 
 def lay_roundabout(
@@ -215,11 +221,11 @@ def _pave(
         )
         lay_kerb(builder, kerb, arm.section.pavement, arms[following].section.pavement)
     for begin, end in pairwise((0.0, math.pi, _TAU)):
-        outside = ring.arc(edge, begin - 0.01, end + 0.01).points[::2]
-        inside = ring.arc(inner - _APRON, begin - 0.01, end + 0.01).points[::2]
+        outside = thinned(ring.arc(edge, begin - 0.01, end + 0.01).points)
+        inside = thinned(ring.arc(inner - _APRON, begin - 0.01, end + 0.01).points)
         builder.area(net.ASPHALT, np.concatenate([outside, inside[::-1]]))
         if max(arm.section.pavement for arm in arms) > 0:
-            rim = ring.arc(inner - _APRON - _ISLAND_RIM, begin, end).points[::2]
+            rim = thinned(ring.arc(inner - _APRON - _ISLAND_RIM, begin, end).points)
             builder.area(net.PAVEMENT, np.concatenate([inside, rim[::-1]]))
     island = ring.arc(inner, 0.0, _TAU).points
     builder.stroke(np.concatenate([island[:-1:2], island[:1]]), EDGE_LINE)

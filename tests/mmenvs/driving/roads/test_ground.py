@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as hs
 
-from mmenvs.driving.roads import ground, surface
+from mmenvs.driving.roads import ground, layouts, surface
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.ground import rasterise_network
 from mmenvs.driving.roads.network import Area, Lane, Network, RoadError, Stroke, centre_line
@@ -227,10 +227,16 @@ def test_each_level_is_the_mean_of_the_finer_one():
     for level in range(LEVELS - 1):
         fine, coarse = decoded(raster, level), decoded(raster, level + 1)
         height, width = min(fine.shape[0] // 2, coarse.shape[0]), min(fine.shape[1] // 2, coarse.shape[1])
-        means = PLANES[fine][: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).mean(axis=(1, 3))
+        blocks = fine[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+
         # Rounding, and the least of three surfaces in one cell, which no code has room for.
-        assert np.abs(means - PLANES[coarse][:height, :width])[..., 2].mean() < 0.003
-        assert np.abs(means - PLANES[coarse][:height, :width])[..., 4].mean() < 0.003
+        apart = np.abs(PLANES[blocks].mean(axis=(1, 3)) - PLANES[coarse][:height, :width])
+        assert apart[..., [2, 4]].mean() < 0.005
+        # Colours agree better: they are what must not flicker.
+        palette = surface.palette()
+        apart = np.abs(palette[blocks].mean(axis=(1, 3)) - palette[coarse][:height, :width])
+        paved = (coarse[:height, :width] >> KIND_BITS) != surface.GRASS
+        assert apart[paved].mean() < 3
 
 
 def crossroads(angle=0.0, reach=100.0):
@@ -330,3 +336,18 @@ def test_codes_say_what_they_are():
     assert PLANES.shape == (256, 6)
     assert (PLANES[:, [0, 1]].sum(axis=1) <= PLANES[:, 2]).all()
     assert (PLANES[:, [2, 4]].sum(axis=1) <= 1 + 1e-6).all()
+
+
+def test_the_two_halves_of_a_roundabouts_ring_meet():
+    """Once every other point was kept and the last one lost, which left gaps of 20 cm on the ring."""
+    may_drive = surface.drivable()
+    for seed in (3, 14):
+        made = layouts.roundabout(seed).network
+        raster = rasterise_network(made)
+        for lane in made.lanes:
+            for x, y in lane.centre[:, :2].astype(float):
+                code = code_at(
+                    x, y, CELL, raster.origin[0], raster.origin[1], int(raster.start[0]),
+                    int(raster.columns[0]), int(raster.rows[0]), raster.tile_index, raster.tiles,
+                )  # fmt: skip
+                assert may_drive[code], (seed, lane.source, x, y)
