@@ -34,7 +34,7 @@ class Options:
         labels: Preferences in each run.
         seeds: One run each.
         constant: Train the control as well.
-        steps: World steps of training for every agent; None for the task's own.
+        steps: World steps of training for every agent; None for what ``feedback learn`` takes.
         runs: Folder of the runs.
         out: Folder of the summary.
     """
@@ -91,7 +91,7 @@ def control(seed: int, options: Options) -> dict[str, float]:
             return observations, np.full_like(rewards, settings.reward_scale), dones, infos
 
     settings = defaults_for(options.env_id)
-    steps = options.steps or settings.steps
+    steps = options.steps or settings.steps // 2
     settings = replace(settings, steps=steps, seed=seed, out=options.runs / f"constant{seed}")
     venv = Constant(make_vec_env(options.env_id, settings.num_envs or 64, seed=seed))
     model = train(settings, venv=venv).model

@@ -23,7 +23,8 @@ class LearnConfig:
         teacher: Who answers.
         labels: Preferences in all; those already in the store count.
         rounds: Rounds of collecting, asking, fitting and training.
-        steps: World steps of training in all; None for what ``python -m agents train`` takes.
+        steps: World steps of training in all; None for half of what ``python -m agents train`` takes, because
+            two agents are trained: this one, and the one on the true reward.
         collect_steps: Steps of each world that are shown in a round [steps].
         seed: Seed of everything.
         out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``.

@@ -141,7 +141,7 @@ class _Run:
     ) -> None:
         self.config, self.source, self.store, self.console = config, source, store, console
         self.settings = defaults_for(config.env_id)
-        self.steps = config.steps or self.settings.steps
+        self.steps = config.steps or self.settings.steps // 2
         self.clips = ClipFolder(store.clip_folder)
         self.comparisons = comparisons_of(store, self.clips, config.env_id)
         self.asked = len(self.comparisons)
