@@ -25,12 +25,31 @@ class Entry:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-_DRIVING = ("mmenvs.driving.env:DrivingEnv", "mmenvs.driving.env:DrivingVectorEnv")
+def _driving(name: str, task: str, max_episode_steps: int) -> Entry:
+    return Entry(
+        f"mmenvs.driving.envs:{name}Env",
+        "mmenvs.driving.env:DrivingVectorEnv",
+        max_episode_steps,
+        {"task": task},
+    )
+
+
 _RECOMMENDER = ("mmenvs.recommender.env:RecommenderEnv", "mmenvs.recommender.env:RecommenderVectorEnv")
 
 ENVIRONMENTS: dict[str, Entry] = {
-    "mmenvs/Driving-v0": Entry(*_DRIVING, 600, {"task": "driving"}),
-    "mmenvs/PathPlanning-v0": Entry(*_DRIVING, 200, {"task": "path_planning"}),
+    "mmenvs/Driving-v0": _driving("Driving", "driving", 600),
+    "mmenvs/PathPlanning-v0": _driving("PathPlanning", "path_planning", 200),
+    "mmenvs/Highway-v0": _driving("Highway", "highway", 600),
+    "mmenvs/Merge-v0": _driving("Merge", "merge", 600),
+    "mmenvs/Exit-v0": _driving("Exit", "exit", 600),
+    "mmenvs/Intersection-v0": _driving("Intersection", "intersection", 900),
+    "mmenvs/SignalisedIntersection-v0": _driving("SignalisedIntersection", "signalised_intersection", 1500),
+    "mmenvs/Roundabout-v0": _driving("Roundabout", "roundabout", 600),
+    "mmenvs/Racetrack-v0": _driving("Racetrack", "racetrack", 900),
+    "mmenvs/PedestrianCrossing-v0": _driving("PedestrianCrossing", "pedestrian_crossing", 900),
+    "mmenvs/EmergencyVehicle-v0": _driving("EmergencyVehicle", "emergency_vehicle", 900),
+    "mmenvs/NightFog-v0": _driving("NightFog", "night_fog", 600),
+    "mmenvs/Instructed-v0": _driving("Instructed", "instructed", 1500),
     "mmenvs/Recommender-v0": Entry(*_RECOMMENDER, 100),
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mmenvs.core.arrays import FloatArray
-from mmenvs.core.kernels import fast_function
+from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.lanes import place_on_lane
 
 if TYPE_CHECKING:
-    from mmenvs.driving.roads.library import Maps
+    from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Worlds
 
 _NOWHERE = 1.0e6  # where the box of an absent car waits [m]
@@ -59,35 +59,16 @@ def boxes_overlap(
     return abs(dy * cos1 - dx * sin1) <= half_width1 + half_length0 * sin + half_width0 * cos
 
 
-@fast_function
-def place_on_road(
-    reference: FloatArray,
-    station: float,
-    offset: float,
-) -> tuple[float, float, float, float]:
-    """Return x, y, cosine and sine of the heading at a station and lateral offset."""
-    last = len(reference) - 1
-    index = min(max(int(station), 0), last - 1)
-    share = station - index
-    keep = 1.0 - share
-    cos = keep * reference[index, 2] + share * reference[index + 1, 2]
-    sin = keep * reference[index, 3] + share * reference[index + 1, 3]
-    x = keep * reference[index, 0] + share * reference[index + 1, 0] - sin * offset
-    y = keep * reference[index, 1] + share * reference[index + 1, 1] + cos * offset
-    return x, y, cos, sin
-
-
-@fast_function
+@inner_function
 def place_cars(
     world: int,
     worlds: Worlds,
-    maps: Maps,
+    roads: Roads,
 ) -> None:
     """Write the boxes of the cars of one world."""
     cars = worlds.cars[world]
     boxes = worlds.boxes[world]
-    slot = worlds.slot[world]
-    reference = maps.reference[slot, : maps.samples[slot]]
+    lanes, samples = roads.lanes[worlds.slot[world]], roads.samples[worlds.slot[world]]
     for car in range(cars.shape[1]):
         box = boxes[car]
         if cars[st.C_ACTIVE, car] < 0.5:
@@ -95,59 +76,33 @@ def place_cars(
             box[st.B_Y] = _NOWHERE
             box[st.B_RADIUS] = 0.0
             continue
-        direction = cars[st.C_DIRECTION, car]
-        x, y, cos, sin = place_on_road(reference, cars[st.C_STATION, car], cars[st.C_OFFSET, car])
-        lane = int(cars[st.C_LANE, car])
+        x, y, cos, sin = place_on_lane(
+            int(cars[st.C_LANE, car]), cars[st.C_STATION, car], cars[st.C_OFFSET, car], lanes, samples
+        )
         # A car that changes lanes points where it goes.
-        error = maps.lane_offset[slot, lane] - cars[st.C_OFFSET, car]
+        error = cars[st.C_REST, car] - cars[st.C_OFFSET, car]
         tilt = min(max(0.15 * error, -0.12), 0.12)
-        norm = 1.0 / math.sqrt((1.0 + tilt * tilt) * (cos * cos + sin * sin))
+        norm = 1.0 / math.sqrt(1.0 + tilt * tilt)
         box[st.B_X] = x
         box[st.B_Y] = y
-        box[st.B_COS] = (direction * cos - tilt * sin) * norm
-        box[st.B_SIN] = (direction * sin + tilt * cos) * norm
+        box[st.B_COS] = (cos - tilt * sin) * norm
+        box[st.B_SIN] = (sin + tilt * cos) * norm
         box[st.B_HALF_LENGTH] = 0.5 * cars[st.C_LENGTH, car]
         box[st.B_HALF_WIDTH] = 0.5 * cars[st.C_WIDTH, car]
         box[st.B_HEIGHT] = cars[st.C_HEIGHT, car]
-        box[st.B_KIND] = st.VAN if cars[st.C_HEIGHT, car] > 2.0 else st.CAR
+        box[st.B_KIND] = cars[st.C_KIND, car]
         box[st.B_HUE] = cars[st.C_HUE, car]
         box[st.B_VX] = cars[st.C_SPEED, car] * box[st.B_COS]
         box[st.B_VY] = cars[st.C_SPEED, car] * box[st.B_SIN]
         box[st.B_RADIUS] = 0.5 * (cars[st.C_LENGTH, car] + cars[st.C_WIDTH, car])
 
 
-@fast_function
-def place_obstacles(
-    world: int,
-    worlds: Worlds,
-    maps: Maps,
-) -> None:
-    """Write the boxes of the obstacles of one world, after those of the cars; they never move."""
-    obstacles = worlds.obstacles[world]
-    slot = worlds.slot[world]
-    reference = maps.reference[slot, : maps.samples[slot]]
-    first = worlds.cars.shape[2]
-    for k in range(worlds.obstacle_count[world]):
-        box = worlds.boxes[world, first + k]
-        x, y, cos, sin = place_on_road(reference, obstacles[st.O_STATION, k], obstacles[st.O_OFFSET, k])
-        box[st.B_X], box[st.B_Y], box[st.B_COS], box[st.B_SIN] = x, y, cos, sin
-        box[st.B_HALF_LENGTH] = 0.5 * obstacles[st.O_LENGTH, k]
-        box[st.B_HALF_WIDTH] = 0.5 * obstacles[st.O_WIDTH, k]
-        box[st.B_HEIGHT] = obstacles[st.O_HEIGHT, k]
-        box[st.B_KIND] = obstacles[st.O_KIND, k]
-        box[st.B_HUE] = obstacles[st.O_HUE, k]
-        box[st.B_VX] = 0.0
-        box[st.B_VY] = 0.0
-        box[st.B_RADIUS] = 0.5 * (obstacles[st.O_LENGTH, k] + obstacles[st.O_WIDTH, k])
-    worlds.box_count[world] = first + worlds.obstacle_count[world]
-
-
-@fast_function
+@inner_function
 def ego_collides(
     world: int,
     worlds: Worlds,
-) -> bool:
-    """Say whether the ego of one world touches a box."""
+) -> int:
+    """Return the first box that the ego of one world touches, or -1."""
     ego = worlds.ego[world]
     boxes = worlds.boxes[world]
     cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
@@ -172,5 +127,5 @@ def ego_collides(
             box[st.B_HALF_LENGTH],
             box[st.B_HALF_WIDTH],
         ):
-            return True
-    return False
+            return k
+    return -1

@@ -14,12 +14,14 @@ from mmenvs.driving.tasks import task_defaults
 
 
 class DrivingEnv(WorldEnv):
-    """Drive along a road among other cars and static obstacles.
+    """Drive along a road among other cars and static obstacles; the base of all driving tasks.
 
     ## Description
-    A procedural road with several lanes, curves and a run of obstacles.  Cars and vans follow the
-    Intelligent Driver Model and change lanes by MOBIL; oncoming traffic uses the lanes on the left.  The
-    ego must reach the finish line without touching anything and without leaving the asphalt.
+    A procedural road with several lanes, curves and a run of obstacles.  Cars, vans and lorries follow the
+    Intelligent Driver Model, change lanes by MOBIL and keep the rules at junctions; oncoming traffic uses
+    the lanes on the left.  The ego must reach the end of its route without touching anything and without
+    leaving the asphalt.  ``map`` chooses other roads: a layout such as ``"roundabout"`` or ``"town"``, a
+    string of blocks such as ``"SXCrR"``, or an OpenDRIVE file.
 
     ## Action Space
     | ``action`` | Space | Meaning |
@@ -42,25 +44,30 @@ class DrivingEnv(WorldEnv):
     | ``lidar`` | (beams,) float32 | 0 to 1 | distance / ``lidar_range``, beam 0 ahead, counter-clockwise; 1 is no return |
     | ``radar`` | (targets * 4,) float32 | -1 to 1 | range / ``radar_range``, azimuth / pi, radial velocity / 40 m/s, valid |
     | ``state`` | (10,) float32 | -1 to 1 | speed / 30, acceleration / 8, lateral acceleration / 8, steering / 0.45, yaw rate, sine of the heading error, lateral offset / 8, clearance to the left and to the right edge / 16, pedal (SI units) |
+    | ``motion`` | (6,) float32 | -1 to 1 | speed, acceleration, lateral acceleration, steering, yaw rate and pedal of ``state``: what the car feels without knowing where it is |
     | ``navigation`` | (12,) float32 | -1 to 1 | way-points 5, 10, 20, 30, 50 m ahead as (x ahead, y left) / 50 m, speed limit / 30, share of the route done |
+    | ``instruction`` | (16,) int64 | 0 to 129 | token ids of a sentence about the route; ``mmenvs.driving.sensors.instruction`` |
+    | ``bev`` | (64, 64, 1) uint8 | 0 to 13 | classes seen from above, the car at the lower middle and ahead up; 3 colours with ``bev_colour`` |
 
     ## Rewards
     With ``reward="progress"`` the sum of the terms that ``info["reward_terms"]`` names: ``progress`` 0.1
-    per metre along the road (negative for going back), ``speeding`` -0.05 per m/s above the limit and
-    second, ``wrong_side`` -0.5 a second, ``comfort`` -0.05 per full sweep of the steering,
-    ``infraction`` -10 at a collision or off the road, ``success`` +10 at the finish.  With
-    ``reward="safe_step"`` (PathPlanning) 1 for a step that keeps the car safe and moves it along the road
-    by at least half of its pace, else 0.
+    per metre along the route (negative for going back), ``speeding`` -0.05 per m/s above the limit and
+    second, ``wrong_side`` -0.5 a second among the oncoming lanes, ``comfort`` -0.05 per full sweep of the
+    steering, ``stop_sign`` -3 for rolling over a stop line, ``infraction`` -10 for what ends the episode
+    badly, ``success`` +10 at the finish.  With ``reward="safe_step"`` (PathPlanning) 1 for a step that
+    keeps the car safe and moves it along the route by at least half of its pace, else 0.
 
     ## Starting State
-    The ego stands in a random lane of travel near its middle, at half the speed limit (or at its pace).
-    The road, traffic and obstacles follow from the scenario, which ``reset(seed=...)`` draws or
-    ``reset(options={"scenario": k})`` names.
+    The ego stands near the middle of its lane, or with ``any_lane`` of any lane beside it, at half the speed
+    limit (or at its pace).  Roads, route, traffic and obstacles follow from the scenario, which
+    ``reset(seed=...)`` draws or ``reset(options={"scenario": k})`` names.
 
     ## Episode End
-    Terminates on collision, when two wheels are off the asphalt, and at the finish; truncates after
-    600 steps (PathPlanning: 200).  ``info`` holds ``success``, ``collision``, ``off_road``,
-    ``route_completion``, ``speed`` [m/s], ``cost`` (1 on an infraction) and ``reward_terms``.
+    Terminates on a collision, when two wheels are off the asphalt, off the route, at a red light, for
+    holding up an ambulance, and at the finish; truncates after 600 steps (other tasks: see their pages).
+    ``info`` holds ``success``, ``collision``, ``off_road``, ``off_route``, ``red_light``, ``stop_sign``,
+    ``obstruction``, ``route_completion``, ``speed`` [m/s], ``cost`` (1 on an infraction) and
+    ``reward_terms``.
 
     ## Arguments
     The fields of :class:`~mmenvs.driving.config.DrivingConfig`, for example
@@ -75,6 +82,12 @@ class DrivingEnv(WorldEnv):
         """Make one world; see the class for the arguments."""
         config = DrivingConfig.from_keywords(task_defaults(task), settings)
         super().__init__(DrivingSimulator(1, config), render_mode)
+
+    @property
+    def instruction_text(self) -> str:
+        """What the instruction says, whether the sensor is on or not."""
+        simulator: Any = self.simulator
+        return str(simulator.instruction_text(0))
 
 
 class DrivingVectorEnv(WorldVectorEnv):

@@ -1,8 +1,9 @@
-"""What a person sees: the view from behind the car and a small dashboard."""
+"""What a person sees: the world from behind the car, from its seat or from above, and a small dashboard."""
 
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from mmenvs.core.kernels import entry_point
 from mmenvs.driving import kernels
 from mmenvs.driving import state as st
-from mmenvs.driving.sensors.camera import make_view
+from mmenvs.driving.config import VIEWS
+from mmenvs.driving.sensors.bev import CLASS_COLOURS
+from mmenvs.driving.sensors.camera import View, make_view
+from mmenvs.driving.sensors.overhead import Overhead
 
 if TYPE_CHECKING:
     from mmenvs.driving.simulator import DrivingSimulator
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 
 _OVERSAMPLING = 2
+_MOST_VIEWS = 6  # cameras kept ready
 _INK = (245, 247, 250)
 _FAINT = (168, 178, 190)
 _ACCENT = (88, 190, 255)
@@ -28,28 +33,52 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 class Painter:
-    """Draws worlds of one simulator."""
+    """Draws worlds of one simulator.
+
+    Attributes:
+        view: What is shown, one of :data:`~mmenvs.driving.config.VIEWS`; may be changed between frames.
+    """
 
     def __init__(self, simulator: DrivingSimulator) -> None:
-        """Prepare the camera for the configured view and size."""
+        """Start with the configured view and size; cameras are prepared when they are first needed."""
         self._simulator = simulator
         config = simulator.config
         height, width = config.render_size
-        size = (height * _OVERSAMPLING, width * _OVERSAMPLING)
-        if config.view == "chase":
-            self._view = make_view(
-                size, 70.0, mount_height=3.3, mount_ahead=-10.4, horizon=0.35, show_ego=True
-            )
-        else:
-            self._view = make_view(size, 74.0, horizon=0.46)
-        self._raw = np.zeros((*size, 3), np.uint8)
+        self.view = config.view
+        self._size = (height * _OVERSAMPLING, width * _OVERSAMPLING)
+        self._raw = np.zeros((*self._size, 3), np.uint8)
+        self._views: OrderedDict[tuple[str, int], View] = OrderedDict()
+        self._overhead: Overhead | None = None
         self._entry: Any = None
 
     def paint(self, world: int) -> Picture:
-        """Return the picture of one world, shape (height, width, 3)."""
+        """Return the picture of one world, shape (height, width, 3).
+
+        Raises:
+            ValueError: If :attr:`view` names no view.
+        """
+        simulator = self._simulator
+        if self.view not in VIEWS:
+            raise ValueError(f"view={self.view!r} must be one of {', '.join(map(repr, VIEWS))}")
+        if self.view == "top":
+            if self._overhead is None:
+                self._overhead = Overhead(simulator, self._size)
+            raw = self._overhead.paint(world)
+        else:
+            raw = self._photograph(world)
+        height, width = simulator.config.render_size
+        picture: Picture = np.ascontiguousarray(
+            cv2.resize(raw, (width, height), interpolation=cv2.INTER_AREA)
+        )
+        if simulator.config.dashboard:
+            self._dashboard(picture, world)
+        return picture
+
+    def _photograph(self, world: int) -> Picture:
+        """Take the picture of the camera behind the car, or of the driver's."""
         simulator = self._simulator
         arguments = (
-            self._view,
+            self._camera(self.view, int(simulator.worlds.look[world])),
             simulator.worlds,
             simulator.maps,
             self._raw,
@@ -57,13 +86,29 @@ class Painter:
         if self._entry is None:
             self._entry = entry_point(kernels.portray_worlds, 0, 1, *arguments)
         self._entry(world, world + 1, *arguments)
-        height, width = simulator.config.render_size
-        picture: Picture = np.ascontiguousarray(
-            cv2.resize(self._raw, (width, height), interpolation=cv2.INTER_AREA)
-        )
-        if simulator.config.dashboard:
-            self._dashboard(picture, world)
-        return picture
+        return self._raw
+
+    def _camera(self, name: str, look: int) -> View:
+        """Return a camera that knows one look: the sky of each is some MiB, so only a few are kept."""
+        key = (name, look)
+        if key not in self._views:
+            if name == "chase":
+                made = make_view(
+                    self._size,
+                    70.0,
+                    mount_height=3.3,
+                    mount_ahead=-10.4,
+                    horizon=0.35,
+                    show_ego=True,
+                    looks=(look,),
+                )
+            else:
+                made = make_view(self._size, 74.0, horizon=0.46, looks=(look,))
+            self._views[key] = made
+            while len(self._views) > _MOST_VIEWS:
+                self._views.popitem(last=False)
+        self._views.move_to_end(key)
+        return self._views[key]
 
     def _dashboard(self, picture: Picture, world: int) -> None:
         """Draw speed, steering, reward and progress along the bottom, and sensor thumbnails on top."""
@@ -115,12 +160,17 @@ class Painter:
         if "camera" in observations:
             panels.append(("camera", observations["camera"][world]))
         if "semantic" in observations:
-            panels.append(("semantic", _SEMANTIC_COLOURS[observations["semantic"][world, ..., 0]]))
+            panels.append(("semantic", CLASS_COLOURS[observations["semantic"][world, ..., 0]]))
         if "depth" in observations:
             near = (255 * (1 - observations["depth"][world, ..., 0]) ** 2).astype(np.uint8)
             panels.append(("depth", cv2.applyColorMap(near, cv2.COLORMAP_MAGMA)[..., ::-1]))
         if "lidar" in observations:
-            panels.append(("lidar", lidar_plot(observations["lidar"][world], side * 2)))
+            beams = self._simulator.config.lidar_beams
+            nearest = observations["lidar"][world].reshape(-1, beams).min(axis=0)
+            panels.append(("lidar", lidar_plot(nearest, side * 2)))
+        if "bev" in observations:
+            seen = observations["bev"][world]
+            panels.append(("bev", seen if seen.shape[2] == 3 else CLASS_COLOURS[seen[..., 0]]))
         x = picture.shape[1] - gap
         for name, panel in reversed(panels):
             x -= side
@@ -131,15 +181,6 @@ class Painter:
             _glass(picture, x, gap + side - int(15 * unit), side, int(15 * unit))
             _text(picture, name, (x + int(5 * unit), gap + side - int(4 * unit)), 0.34 * unit, _INK)
             x -= gap
-
-
-_SEMANTIC_COLOURS = np.array(
-    [
-        (126, 178, 232), (104, 142, 66), (92, 88, 104), (240, 240, 236), (58, 110, 214),
-        (226, 92, 52), (46, 104, 58), (196, 148, 106), (220, 206, 96), (150, 150, 130),
-    ],
-    np.uint8,
-)  # fmt: skip
 
 
 def lidar_plot(scan: NDArray[np.float32], side: int) -> Picture:
@@ -224,9 +265,7 @@ def _progress(
     unit: float,
 ) -> None:
     """Draw how far along the route the car is."""
-    params = simulator.params
-    station = simulator.worlds.ego[world, st.STATION]
-    share = float(np.clip((station - params.start) / (params.finish - params.start), 0, 1))
+    share = float(simulator.completion[world])
     x, y = place
     thick = max(int(2 * unit), 1)
     cv2.rectangle(picture, (x, y - thick), (x + length, y + thick), (70, 76, 86), -1)

@@ -11,25 +11,34 @@ from gymnasium import spaces as gym_spaces
 from numpy.typing import NDArray
 
 from mmenvs import spaces
+from mmenvs.core.faults import FaultBank
 from mmenvs.core.kernels import compile_aside, entry_point, is_cached
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
-from mmenvs.driving import kernels, rewards
+from mmenvs.driving import kernels, rewards, weather
 from mmenvs.driving import state as st
-from mmenvs.driving.config import DrivingConfig
+from mmenvs.driving.config import CAMERA_YAWS, PICTURES, DrivingConfig
+from mmenvs.driving.metrics.columns import METRIC_COLUMNS
+from mmenvs.driving.metrics.episode import METRICS
 from mmenvs.driving.render import Painter
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.generator import generate_road
-from mmenvs.driving.roads.library import Maps, RoadLibrary
-from mmenvs.driving.roads.raster import rasterise
+from mmenvs.driving.roads.compiled import N_ROUTES, R_FINISH, R_START
+from mmenvs.driving.roads.library import Maps, RoadLibrary, Roads
+from mmenvs.driving.roads.sources import compile_map, longest_route, road_settings
 from mmenvs.driving.sensors import motion, radar
+from mmenvs.driving.sensors.bev import make_chart
 from mmenvs.driving.sensors.camera import make_view
+from mmenvs.driving.sensors.instruction import INSTRUCTION_LENGTH, VOCABULARY, instruction_table
 
 # Salts that keep the streams of different purposes, and the two splits, apart.
 _SPLIT_SALT = {"train": 0x7261696E, "test": 0x74657374}
-_WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW = (np.uint64(1 << n) for n in (40, 41, 42, 43))
+_WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW, _ROUTE_DRAW = (
+    np.uint64(1 << n) for n in (40, 41, 42, 43, 44)
+)
 
+_NO_LIMIT = 60.0  # [m/s]
+_COSTLY = [st.COLLISION, st.OFF_ROAD, st.OFF_ROUTE, st.RED_LIGHT, st.STOP_SIGN, st.OBSTRUCTION]
 #: The grid of ``action="discrete"``: five steering by three pedal values.
 DISCRETE_ACTIONS = np.array(
     [(steering, pedal) for pedal in (-0.6, 0.0, 0.8) for steering in (0.5, 0.12, 0.0, -0.12, -0.5)]
@@ -45,6 +54,8 @@ class DrivingSimulator(Simulator):
         config: Settings.
         worlds: State; see :class:`~mmenvs.driving.state.Worlds`.
         params: Numbers of the kernels.
+        completion: Share of the route done, shape (num_worlds,).
+        pool: Threads.
     """
 
     def __init__(self, num_worlds: int, config: DrivingConfig) -> None:
@@ -57,27 +68,45 @@ class DrivingSimulator(Simulator):
             raise ValueError(f"num_worlds={num_worlds} must be at least 1")
         self.config = config
         self.num_worlds = num_worlds
-        self.params = st.make_params(config)
-        self.worlds = st.make_worlds(config, num_worlds)
+        road = road_settings(config)
+        # What a file says of its roads stands in the file; its limits are those of the lanes.
+        from_file = config.map.endswith(".xodr")
+        limit = _NO_LIMIT if from_file and config.speed_limit is None else road.speed_limit
+        self.params = st.make_params(config, limit)
+        self.worlds = st.make_worlds(config, num_worlds, longest_route(config))
         self.render_fps = round(1 / config.dt)
         self._library = RoadLibrary(config, num_worlds)
-        self._pool = WorldPool(num_worlds, config.threads)
+        self.pool = WorldPool(num_worlds, config.threads)
         self._make_spaces()
         self._make_sensors()
+        self._faults = FaultBank(self.observation_space, config.faults, num_worlds, self.pool)
         self.rewards = np.zeros(num_worlds)
         self.terminated = np.zeros(num_worlds, bool)
         self._terms = np.zeros((num_worlds, len(rewards.TERMS)))
+        self._verdicts = kernels.Verdicts(
+            self.rewards,
+            self.terminated,
+            self._terms,
+            np.zeros((num_worlds, METRIC_COLUMNS)),
+            np.zeros((num_worlds, len(METRICS))),
+        )
         self._drivable = surface.drivable()
         self._everyone = np.arange(num_worlds)
         self._kernels: dict[str, Any] = {}
         self._painter: Painter | None = None
-        self._completion = np.zeros(num_worlds)
+        self.completion = np.zeros(num_worlds)
         self._cost = np.zeros(num_worlds)
+        self._start, self._span = np.zeros(num_worlds), np.ones(num_worlds)
         self.infos = self._make_infos()
 
     @property
+    def roads(self) -> Roads:
+        """Lanes and routes; ``worlds.slot`` says which network a world uses."""
+        return self._library.roads
+
+    @property
     def maps(self) -> Maps:
-        """The compiled roads; ``worlds.slot`` says which one a world uses."""
+        """What the sensors see of the networks."""
         return self._library.maps
 
     def reset(
@@ -105,10 +134,19 @@ class DrivingSimulator(Simulator):
         map_seeds = derive_seeds(salt, _MAP_STREAM + chosen % np.uint64(config.num_maps))
         for world, map_seed in zip(worlds.tolist(), map_seeds.tolist(), strict=True):
             state.slot[world] = self._library.assign(world, map_seed)
+        slots = state.slot[worlds]
+        draw = derive_seeds(own, np.full(len(worlds), _ROUTE_DRAW))
+        routes = (draw % self.roads.counts[slots, N_ROUTES].astype(np.uint64)).astype(np.int32)
+        state.route[worlds] = routes
+        ways = self.roads.routes[slots, routes]
+        self._start[worlds] = ways[:, R_START]
+        self._span[worlds] = ways[:, R_FINISH] - ways[:, R_START]
         self.rewards[worlds] = 0.0
         self.terminated[worlds] = False
         self._terms[worlds] = 0.0
-        self._run(kernels.reset_worlds, worlds, self.params, state, self.maps)
+        self._verdicts.scores[worlds] = 0.0
+        self._run(kernels.reset_worlds, worlds, *self._reset_arguments())
+        self._faults.reset(worlds, seeds)
         self._observe(worlds)
         self._update_infos()
 
@@ -126,6 +164,10 @@ class DrivingSimulator(Simulator):
         table = STEER_ACTIONS if self.config.action == "steer" else DISCRETE_ACTIONS
         return np.asarray(table[actions])
 
+    def instruction_text(self, world: int) -> str:
+        """Return what is said in a world now."""
+        return instruction_table()[1][int(kernels.sentence_of(world, self.worlds, self.roads))]
+
     def render(self, world: int) -> NDArray[np.uint8]:
         """Draw what a person sees of a world, shape (height, width, 3)."""
         if self._painter is None:
@@ -134,7 +176,7 @@ class DrivingSimulator(Simulator):
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.close()
+        self.pool.close()
 
     def _make_spaces(self) -> None:
         config = self.config
@@ -145,17 +187,37 @@ class DrivingSimulator(Simulator):
             "semantic": lambda: spaces.Image(
                 height, width, 1, high=len(surface.SEMANTIC_CLASSES) - 1, unit="class"
             ),
-            "lidar": lambda: spaces.Scan(config.lidar_beams),
+            "bev": lambda: spaces.Image(
+                *config.bev_size,
+                3 if config.bev_colour else 1,
+                high=255 if config.bev_colour else len(surface.SEMANTIC_CLASSES) - 1,
+                unit="intensity" if config.bev_colour else "class",
+            ),
+            "lidar": lambda: spaces.Scan(config.lidar_layers * config.lidar_beams),
             "radar": lambda: spaces.Objects(config.radar_targets, 4, names=radar.FEATURES),
             "state": lambda: spaces.Vector(len(motion.STATE_NAMES), names=motion.STATE_NAMES),
-            "navigation": lambda: spaces.Vector(motion.NAVIGATION_SIZE, unit="50 m"),
+            "motion": lambda: spaces.Vector(len(motion.MOTION_NAMES), names=motion.MOTION_NAMES),
+            "navigation": lambda: spaces.Vector(
+                motion.NAVIGATION_SIZE, unit="50 m", names=motion.NAVIGATION_NAMES
+            ),
+            "instruction": lambda: spaces.Tokens(INSTRUCTION_LENGTH, len(VOCABULARY)),
         }
-        leaves: dict[str, gym_spaces.Space[Any]] = {sensor: makers[sensor]() for sensor in config.sensors}
+        leaves: dict[str, gym_spaces.Space[Any]] = {}
+        self.observations = {}
+        self._pictures: dict[str, NDArray[Any]] = {}
+        for sensor in config.sensors:
+            space = makers[sensor]()
+            if sensor not in PICTURES:
+                leaves[sensor] = space
+                self.observations[sensor] = np.zeros((self.num_worlds, *space.shape), space.dtype)
+                continue
+            # The pictures of a sensor lie together, camera by camera; the observations are views of them.
+            stack = np.zeros((len(config.cameras), self.num_worlds, *space.shape), space.dtype)
+            self._pictures[sensor] = stack
+            for camera, pictures in zip(config.cameras, stack, strict=True):
+                key = sensor if camera == "front" else f"{sensor}_{camera}"
+                leaves[key], self.observations[key] = makers[sensor](), pictures
         self.observation_space = gym_spaces.Dict(leaves)
-        self.observations = {
-            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)
-            for key, space in leaves.items()
-        }
         if config.action == "continuous":
             self.action_space = gym_spaces.Box(-1.0, 1.0, (2,), np.float32)
         else:
@@ -166,24 +228,50 @@ class DrivingSimulator(Simulator):
     def _make_sensors(self) -> None:
         config, n = self.config, self.num_worlds
         angles = np.arange(config.lidar_beams) * (2 * math.pi / config.lidar_beams)
+        tilts = np.zeros(1)
+        if config.lidar_layers > 1:
+            tilts = np.radians(np.linspace(*config.lidar_elevation, config.lidar_layers))
+        kinds = list(weather.WEATHERS.values())
+        self._looks = weather.looks_of(config.weather, config.look_variants)
         self._instruments = kernels.Instruments(
             beams=np.stack([np.cos(angles), np.sin(angles)], 1),
+            layers=np.stack([np.tan(tilts), 1.0 / np.cos(tilts)], 1),
             lidar_range=float(config.lidar_range),
+            lidar_sight=weather.by_look(weather.lidar_reach(kind, config.lidar_range) for kind in kinds),
             lidar_noise=float(config.lidar_noise),
+            lidar_rain=weather.by_look(kind.lidar_sigma for kind in kinds),
+            lidar_dropout=weather.by_look(kind.lidar_dropout for kind in kinds),
             radar_range=float(config.radar_range),
+            radar_sight=weather.by_look(weather.radar_reach(kind, config.radar_range) for kind in kinds),
             radar_half_angle=math.radians(0.5 * config.radar_fov),
+            radar_noise=weather.by_look(config.radar_noise + kind.radar_noise for kind in kinds),
             look_ahead=np.array(motion.LOOK_AHEAD),
+            imu_noise=float(config.imu_noise),
+            gnss_noise=float(config.gnss_noise),
+            sentences=instruction_table()[0],
         )
-        self._view = make_view(config.camera_size, config.camera_fov, depth_range=config.camera_range)
-        absent = {
-            "camera": np.zeros((n, 0, 0, 3), np.uint8),
-            "depth": np.zeros((n, 0, 0, 1), np.float32),
-            "semantic": np.zeros((n, 0, 0, 1), np.uint8),
+        self._chart = make_chart(config.bev_resolution)
+        self._view = make_view(
+            config.camera_size,
+            config.camera_fov,
+            depth_range=config.camera_range,
+            yaws=[CAMERA_YAWS[camera] for camera in config.cameras],
+            looks=self._looks if "camera" in config.sensors else (0,),
+        )
+        absent: dict[str, NDArray[Any]] = {
+            "camera": np.zeros((1, n, 0, 0, 3), np.uint8),
+            "depth": np.zeros((1, n, 0, 0, 1), np.float32),
+            "semantic": np.zeros((1, n, 0, 0, 1), np.uint8),
+            "instruction": np.zeros((n, 0), np.int64),
         }
         nothing = np.zeros((n, 0), np.float32)
         buffers: dict[str, Any] = {
-            key: self.observations.get(key, absent.get(key, nothing)) for key in kernels.Outputs._fields
+            key: self._pictures.get(key, self.observations.get(key, absent.get(key, nothing)))
+            for key in kernels.Outputs._fields
         }
+        for sensor in PICTURES:
+            if sensor not in self._pictures:
+                buffers[sensor] = np.repeat(absent[sensor], len(config.cameras), axis=0)
         self._outputs = kernels.Outputs(**buffers)
 
     def _make_infos(self) -> InfoArrays:
@@ -192,20 +280,36 @@ class DrivingSimulator(Simulator):
             "success": flags[:, st.SUCCESS],
             "collision": flags[:, st.COLLISION],
             "off_road": flags[:, st.OFF_ROAD],
-            "route_completion": self._completion,
+            "off_route": flags[:, st.OFF_ROUTE],
+            "red_light": flags[:, st.RED_LIGHT],
+            "stop_sign": flags[:, st.STOP_SIGN],
+            "obstruction": flags[:, st.OBSTRUCTION],
+            "route_completion": self.completion,
             "speed": self.worlds.ego[:, st.SPEED],
             "cost": self._cost,
             "reward_terms": {name: self._terms[:, k] for k, name in enumerate(rewards.TERMS)},
+            **({"faults": self._faults.active} if self.config.faults else {}),
+            "metrics": {name: self._verdicts.scores[:, k] for k, name in enumerate(METRICS)},
         }
 
     def _update_infos(self) -> None:
         flags = self.worlds.flags
-        np.logical_or(flags[:, st.COLLISION], flags[:, st.OFF_ROAD], out=self._cost, casting="unsafe")
-        span = self.params.finish - self.params.start
-        np.clip((self.worlds.ego[:, st.STATION] - self.params.start) / span, 0.0, 1.0, out=self._completion)
+        self._cost[:] = flags[:, _COSTLY].any(axis=1)
+        done = (self.worlds.ego[:, st.STATION] - self._start) / self._span
+        np.clip(done, 0.0, 1.0, out=self.completion)
 
     def _observe(self, which: NDArray[np.int64]) -> None:
+        if len(self._looks) > 1:  # worlds of one look in a row: their tables stay in the cache
+            which = which[np.argsort(self.worlds.look[which], kind="stable")]
         self._run(kernels.observe_worlds, which, *self._observe_arguments())
+        if "bev" in self.observations:
+            self._run(
+                kernels.overlook_worlds, which, self._chart, self.worlds, self.maps, self.observations["bev"]
+            )
+        self._faults.apply(self.observations, which)
+
+    def _reset_arguments(self) -> tuple[Any, ...]:
+        return self.params, self._looks, self.worlds, self.roads, self._verdicts.metrics
 
     def _step_arguments(self, commands: NDArray[np.float64]) -> tuple[Any, ...]:
         return (
@@ -213,22 +317,20 @@ class DrivingSimulator(Simulator):
             self.params,
             self._drivable,
             self.worlds,
+            self.roads,
             self.maps,
-            self.rewards,
-            self.terminated,
-            self._terms,
+            self._verdicts,
         )
 
     def _observe_arguments(self) -> tuple[Any, ...]:
-        return self.params, self._instruments, self._view, self.worlds, self.maps, self._outputs
+        return self.params, self._instruments, self._view, self.worlds, self.roads, self.maps, self._outputs
 
     def _compile(self, which: NDArray[np.int64]) -> None:
         """Get all kernels ready; on a fresh installation two processes share that work."""
         helper = None
         if not is_cached(kernels.observe_worlds):
             helper = compile_aside(__name__, "compile_observer")
-            rasterise(generate_road(self.config, 0))
-        self._bind(kernels.reset_worlds, which, self.params, self.worlds, self.maps)
+        self._bind(kernels.reset_worlds, which, *self._reset_arguments())
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
         if helper is not None:
             helper.wait()
@@ -244,10 +346,11 @@ class DrivingSimulator(Simulator):
     def _run(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> None:
         """Run a kernel over some worlds, through its direct entry."""
         entry = self._bind(function, which, *arguments)
-        self._pool.run(entry, which, *arguments, count=len(which))
+        self.pool.run(entry, which, *arguments, count=len(which))
 
 
 def compile_observer() -> None:
-    """Compile the kernel of the sensors, and leave it in the cache."""
+    """Compile what makes a map and the kernel of the sensors, and leave it in the cache."""
+    compile_map(DrivingConfig(), 0)
     simulator = DrivingSimulator(1, DrivingConfig())
     simulator._bind(kernels.observe_worlds, np.zeros(1, np.int64), *simulator._observe_arguments())

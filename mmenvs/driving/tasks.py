@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_STREET_TRAFFIC = {"traffic_vehicles": 8, "traffic_speed": (7.0, 11.0), "traffic_density": (0.4, 1.0)}
+_ROUTED = {"any_lane": False, "obstacle_spacing": 0}
+
 #: Task name to the settings in which it differs from :class:`~mmenvs.driving.config.DrivingConfig`.
 TASKS: dict[str, dict[str, Any]] = {
     "driving": {},
@@ -24,6 +27,60 @@ TASKS: dict[str, dict[str, Any]] = {
         "obstacle_spacing": 48.0,
         "blocked_lanes": 1,
         "pace": 9.0,
+    },
+    "highway": {
+        "map": "highway",
+        "traffic_vehicles": 24,
+        "traffic_speed": (14.0, 22.0),
+        "traffic_density": (0.5, 1.0),
+        "obstacle_spacing": 0,
+    },
+    "merge": {
+        **_ROUTED,
+        "map": "merge",
+        "traffic_vehicles": 14,
+        "traffic_speed": (13.0, 19.0),
+        "traffic_density": (0.4, 1.0),
+    },
+    "exit": {
+        **_ROUTED,
+        "map": "exit",
+        "traffic_vehicles": 16,
+        "traffic_speed": (13.0, 19.0),
+        "traffic_density": (0.4, 1.0),
+    },
+    "intersection": {**_ROUTED, **_STREET_TRAFFIC, "map": "crossroads"},
+    "signalised_intersection": {**_ROUTED, **_STREET_TRAFFIC, "map": "signals", "pedestrians": 6},
+    "roundabout": {**_ROUTED, **_STREET_TRAFFIC, "map": "roundabout"},
+    "racetrack": {**_ROUTED, "map": "racetrack", "traffic_vehicles": 0},
+    "pedestrian_crossing": {
+        **_ROUTED,
+        "map": "crossings",
+        "traffic_vehicles": 6,
+        "traffic_speed": (6.0, 8.0),
+        "pedestrians": 10,
+    },
+    "night_fog": {
+        "sensors": ("camera", "lidar", "radar", "state", "navigation"),
+        "weather": ("night", "fog"),
+        "traffic_vehicles": 12,
+    },
+    "instructed": {
+        **_ROUTED,
+        **_STREET_TRAFFIC,
+        "map": "signals",
+        "sensors": ("camera", "lidar", "motion", "instruction"),
+        "pedestrians": 4,
+    },
+    "emergency_vehicle": {
+        "map": "highway",
+        "lanes": 3,
+        "speed_limit": 14.0,
+        "road_length": 400.0,
+        "traffic_vehicles": 14,
+        "traffic_speed": (8.0, 12.0),
+        "emergency": True,
+        "obstacle_spacing": 0,
     },
 }
 

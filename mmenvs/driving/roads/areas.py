@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray, IntArray
-from mmenvs.core.kernels import fast_function, inlined_function
+from mmenvs.core.kernels import inlined_function, inner_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.canvas import (
     ALL_ROAD,
@@ -75,7 +75,7 @@ def draw_areas(
     _sum_up(canvas)
 
 
-@fast_function
+@inner_function
 def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> int:
     """Count how many edges cross each sweep line of a row of tiles.
 
@@ -103,7 +103,7 @@ def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> i
     return total
 
 
-@fast_function
+@inner_function
 def _cross(
     edges: FloatArray, order: IntArray, band: int, begins: IntArray, xs: FloatArray, who: IntArray
 ) -> None:
@@ -124,7 +124,7 @@ def _cross(
             begins[line + 1] = at + 1
 
 
-@fast_function
+@inner_function
 def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int) -> None:
     """Sort by position: Shell's sort, since the lists are short and now and then are not."""
     step = 1
@@ -141,7 +141,7 @@ def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int) -> None
         step //= 3
 
 
-@fast_function
+@inner_function
 def _sweep(
     xs: FloatArray,
     who: IntArray,

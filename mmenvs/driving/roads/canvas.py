@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray
-from mmenvs.core.kernels import fast_function, inlined_function
+from mmenvs.core.kernels import inlined_function, inner_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.raster import LEVELS, TILE, TILE_CELLS
 
@@ -93,7 +93,7 @@ def sort_by_band(
     return np.searchsorted(band[order], np.arange(bands + 1)), items[order]
 
 
-@fast_function
+@inner_function
 def clear(canvas: Canvas, level: int) -> None:
     """Begin a new row of tiles of a level."""
     canvas.used[level] = 0
@@ -101,7 +101,7 @@ def clear(canvas: Canvas, level: int) -> None:
         canvas.kind[level, column] = BARE
 
 
-@fast_function
+@inner_function
 def plane_to_draw(canvas: Canvas, level: int, column: int, plane: int) -> int:
     """Return the row of ``planes`` on which to draw; the tile becomes a mixed one."""
     before = canvas.kind[level, column]
@@ -121,14 +121,14 @@ def plane_to_draw(canvas: Canvas, level: int, column: int, plane: int) -> int:
     return int(row)
 
 
-@fast_function
+@inner_function
 def fill(planes: FloatArray, row: int, value: float) -> None:
     """Fill a row of ``planes``."""
     for k in range(TILE_CELLS):
         planes[row, k] = value
 
 
-@fast_function
+@inner_function
 def plane_to_read(canvas: Canvas, level: int, column: int, plane: int) -> int:
     """Return the row of ``planes`` to read; zeros where nothing was drawn."""
     if canvas.drawn[level, column] >> plane & 1:
@@ -168,7 +168,7 @@ def reduce(canvas: Canvas, level: int, half: int) -> None:
                 _average(planes[source], planes[out], half * _HALF * TILE + side * _HALF, floor)
 
 
-@fast_function
+@inner_function
 def _average(fine: FloatArray, coarse: FloatArray, first: int, floor: float) -> None:
     """Write the means of 2 x 2 cells, plus ``floor``, into the quarter of a tile that begins at ``first``."""
     base = np.float32(floor)

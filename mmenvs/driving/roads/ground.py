@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import ByteArray, FloatArray, IntArray
-from mmenvs.core.kernels import fast_function, inlined_function
+from mmenvs.core.kernels import allocating_function, fast_function, inlined_function, inner_function
 from mmenvs.core.random import mix
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.areas import SWEEPS, draw_areas, edges_of
@@ -176,7 +176,7 @@ def _pieces(network: Network, low: NDArray[np.float64]) -> tuple[NDArray[np.floa
     return pieces, np.array(planes, np.int64)[source]
 
 
-@fast_function
+@allocating_function
 def _compile(
     canvas: Canvas,
     edges: FloatArray,
@@ -294,7 +294,7 @@ def _encode(canvas: Canvas, level: int, column: int, tiles: ByteArray, grass: in
             out[k] = KERB << KIND_BITS | steps
 
 
-@fast_function
+@inner_function
 def _remember(table: IntArray, words: IntArray, tile: int) -> int:
     """Return the first tile equal to this one, which may be itself.
 
@@ -331,7 +331,7 @@ def _common_tiles() -> NDArray[np.uint8]:
     return tiles
 
 
-@fast_function
+@inner_function
 def _noise(x: int, y: int) -> float:
     """Hash a lattice point to [0, 1)."""
     bits = mix(np.uint64(np.int64(x) * np.int64(73856093) ^ np.int64(y) * np.int64(19349663)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mmenvs.core.arrays import FloatArray, IntArray
-from mmenvs.core.kernels import fast_function, inlined_function
+from mmenvs.core.kernels import fast_function, inlined_function, inner_function
 from mmenvs.driving.roads.canvas import (
     ALL_ROAD,
     ALL_WALK,
@@ -87,7 +87,7 @@ def cut(lines: Shapes, styles: FloatArray, pieces: FloatArray, styles_of: IntArr
     return count
 
 
-@fast_function
+@inner_function
 def _mitre(points: FloatArray, other: int, nx: float, ny: float) -> tuple[float, float]:
     """Return the offset per unit of width where a segment of normal ``nx, ny`` joins another."""
     dx, dy = points[other + 1, 0] - points[other, 0], points[other + 1, 1] - points[other, 1]
@@ -101,7 +101,7 @@ def _mitre(points: FloatArray, other: int, nx: float, ny: float) -> tuple[float,
     return (nx + ox) / (1.0 + cosine), (ny + oy) / (1.0 + cosine)
 
 
-@fast_function
+@inner_function
 def draw_pieces(
     canvas: Canvas, band: int, pieces: FloatArray, planes_of: IntArray, order: IntArray, shares: FloatArray
 ) -> None:
@@ -176,7 +176,7 @@ def draw_pieces(
                     planes[out, base + cell] += max(shares[cell - first], 0.0)
 
 
-@fast_function
+@inner_function
 def _mean_to_the_right(t: float, a: float, b: float) -> float:
     """Mean over x in [a, b] of ``max(t - x, 0)``."""
     if t <= a:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mmenvs.core.arrays import BoolArray, IntArray
 from mmenvs.core.arrays import FloatArray as AnyFloats
-from mmenvs.core.kernels import fast_function
+from mmenvs.core.kernels import allocating_function, inner_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.network import FloatArray, Network
 
@@ -368,7 +368,7 @@ def _taken(network: Network) -> _Floats:
     return items
 
 
-@fast_function
+@allocating_function
 def _clearances(items: AnyFloats, outlines: _Outlines, reach: float) -> _Floats:
     """Measure how far the boxes of items are from areas.
 
@@ -414,7 +414,7 @@ def _clearances(items: AnyFloats, outlines: _Outlines, reach: float) -> _Floats:
     return result
 
 
-@fast_function
+@inner_function
 def _box_to_segment(ax: float, ay: float, bx: float, by: float, length: float, width: float) -> float:
     """Distance from the box of half sizes ``length, width`` around the origin to a segment."""
     dx, dy = bx - ax, by - ay
@@ -443,7 +443,7 @@ def _box_to_segment(ax: float, ay: float, bx: float, by: float, length: float, w
     return best
 
 
-@fast_function
+@allocating_function
 def _keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
     """Choose items in order of precedence, none of which overlaps one chosen before.
 
@@ -487,7 +487,7 @@ def _keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
     return chosen[:count]
 
 
-@fast_function
+@inner_function
 def _apart(a: AnyFloats, b: AnyFloats) -> bool:
     """Whether there is a gap between the boxes of two items: wider between houses, and between lamps."""
     gap = 0.3

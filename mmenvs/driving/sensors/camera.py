@@ -4,39 +4,66 @@ Every solid stands upright and the camera does not roll, so one image column is 
 plane: a solid covers a vertical span of each column, found by one ray-box intersection, as a lidar beam
 would find it.  The ground is linear along each image row, so it is walked in fixed point through the
 raster at the mip level that fits the row.  A tilt of the camera is a shift of the horizon row.
+
+What weather and light change (see :mod:`mmenvs.driving.weather`) lies in tables with one row per look:
+the colours of the ground, the sky, the mask of the own headlights.  Only ``camera`` shows the weather:
+``semantic`` and ``depth`` are ground truth and the same under every look.
+
+===========  =====================================================================
+file         what it draws
+===========  =====================================================================
+scene        the eye, its light, and what the air does to a colour
+sky          sky, clouds, sun, stars, hills
+ground       the raster, seen by agents and by people; headlights on it
+shadows      what darkens or brightens the ground
+strokes      spans, limbs, ellipses
+solids       boxes and how they are decorated
+vehicles     cars, vans, lorries, rescue vehicles, barriers, cones
+people       pedestrians, cyclists
+signals      traffic lights
+scenery      trees, bushes, houses, posts, lamps
+glow         halos of lamps
+lens         rain, glare, noise
+===========  =====================================================================
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import ByteArray, FloatArray, IntArray
-from mmenvs.core.kernels import fast_function, inlined_function
+from mmenvs.core.kernels import inlined_function, inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.raster import CELL, LEVELS, LINE_WIDTH, TILE, TILE_BITS
-from mmenvs.driving.sensors.scenery import draw_scenery
-from mmenvs.driving.sensors.vehicles import draw_shadow, draw_vehicle, in_view
+from mmenvs.driving.roads.raster import CELL, LEVELS
+from mmenvs.driving.sensors.glow import glow_vehicle, light_road
+from mmenvs.driving.sensors.ground import draw_ground, draw_smooth_ground, ground_table, headlight_mask
+from mmenvs.driving.sensors.lens import glare_veil, grain_table, look_through
+from mmenvs.driving.sensors.people import draw_person
+from mmenvs.driving.sensors.scene import LAMP_AHEAD, Scene, light_of, look_out
+from mmenvs.driving.sensors.scenery import draw_scenery, gather_scenery, glow_scenery, light_scenery
+from mmenvs.driving.sensors.shadows import draw_shadow
+from mmenvs.driving.sensors.signals import draw_signals
+from mmenvs.driving.sensors.sky import copy_exact_sky, copy_sky, paint_sky
+from mmenvs.driving.sensors.strokes import FLAT
+from mmenvs.driving.sensors.vehicles import draw_vehicle, in_view
+from mmenvs.driving.weather import LOOKS, look_at
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.state import Worlds
 
-HAZE_DISTANCE = 260.0  # at which a colour has faded to a third [m]
-HAZE = np.array([196.0, 208.0, 218.0])
-_FRACTION = 16  # bits of the fixed-point fraction
-_ONE = float(1 << _FRACTION)
-_BYTE, _SHIFT_8, _SHIFT_16 = np.uint32(255), np.uint32(8), np.uint32(16)
-_TILE_SHIFT, _CELL_SHIFT = np.uint64(_FRACTION + TILE_BITS), np.uint64(_FRACTION)
-_TILE_MASK, _TILE_BITS = np.uint64(TILE - 1), np.uint64(TILE_BITS)
-
 
 class View(NamedTuple):
-    """A camera and the tables that depend on it alone.
+    """Cameras of one kind, and the tables that depend on them alone.
+
+    The cameras differ in their direction only: each looks from the same distance before the ego's
+    centre, in the direction in which it looks.
 
     Attributes:
         height: Rows [pixels].
@@ -44,16 +71,23 @@ class View(NamedTuple):
         focal: Focal length [pixels].
         horizon: Row of the horizon; above it is sky [pixels].
         mount_height: Height of the eye above ground [m].
-        mount_ahead: Position of the eye ahead of the ego's centre [m].
+        mount_ahead: Position of the eye ahead of the ego's centre, in the direction of view [m].
         reach: Farthest distance at which solids are drawn [m].
         show_ego: Whether the ego itself is drawn.
+        yaws: Direction of each camera, left of the car's heading [rad], shape (cameras,).
         row_depth: Distance of the ground at each row [m], shape (height,).
         row_level: Mip level of each row, shape (height,).
-        ground: Colour of each surface code at each row, haze included, shape (height, 256), 0xBBGGRR.
+        look_row: Row of each look in the tables below, -1 for looks they do not hold, shape (LOOKS,).
+        light: Numbers of each look, shape (looks, LIGHT_COLUMNS); see :mod:`~mmenvs.driving.sensors.scene`.
+        ground: Colour of each surface code at each row, haze included, shape (looks, height, 256), 0xBBGGRR.
         azimuths: Pixels of the panorama's full turn, a power of two.
         panorama: Sky and hills by row and azimuth, which grows to the right (clockwise), with a width's
-            overlap; shape (horizon, 3 * (azimuths + width)), RGB.
+            overlap; shape (looks, horizon, 3 * (azimuths + width)), RGB.
         azimuth: Azimuth index of each column relative to the heading, shape (width,).
+        masks: Light of the own headlights on the ground, shape (looks that have them, cameras,
+            height - horizon, 3 * width).
+        veils: Glare of a low sun, shape (looks that have it, height, 9 * width).
+        grains: Noise of the chip, shape (looks that have it, 2 * GRAIN_SIZE).
         layers: See :func:`~mmenvs.driving.roads.surface.layers`.
         semantics: Semantic class of each code, shape (256,).
         depth_scale: 1 / range of the depth sensor [1/m].
@@ -67,12 +101,18 @@ class View(NamedTuple):
     mount_ahead: float
     reach: float
     show_ego: bool
+    yaws: NDArray[np.float64]
     row_depth: NDArray[np.float32]
     row_level: NDArray[np.int32]
+    look_row: NDArray[np.int32]
+    light: NDArray[np.float64]
     ground: NDArray[np.uint32]
     azimuths: int
     panorama: NDArray[np.uint8]
     azimuth: NDArray[np.int32]
+    masks: NDArray[np.uint8]
+    veils: NDArray[np.uint8]
+    grains: NDArray[np.int8]
     layers: NDArray[np.float32]
     semantics: NDArray[np.uint8]
     depth_scale: float
@@ -88,8 +128,10 @@ def make_view(
     reach: float | None = None,
     show_ego: bool = False,
     depth_range: float = 100.0,
+    yaws: Sequence[float] = (0.0,),
+    looks: Sequence[int] | NDArray[np.int32] = (0,),
 ) -> View:
-    """Prepare a camera.
+    """Prepare cameras.
 
     Args:
         size: Height and width [pixels].
@@ -100,6 +142,8 @@ def make_view(
         reach: Distance up to which solids are drawn [m]; by default where a car is a pixel wide.
         show_ego: Whether to draw the ego.
         depth_range: Distance at which the depth sensor reads 1 [m].
+        yaws: Direction of each camera, left of the car's heading [degrees].
+        looks: Numbers of the looks to prepare; what has no table costs neither time nor memory.
     """
     height, width = size
     focal = 0.5 * width / math.tan(math.radians(0.5 * fov))
@@ -111,10 +155,30 @@ def make_view(
     # Between sharp across and calm along the view: a row far away spans many cells lengthwise.
     footprint = np.sqrt(across * np.minimum(along, 6.0 * across))
     level = np.clip(np.floor(np.log2(np.maximum(footprint / CELL, 1.0)) + 0.25), 0, LEVELS - 1)
-    fade = np.exp(-depth / HAZE_DISTANCE)[:, None, None]
-    ground = surface.palette()[None] * fade + HAZE * (1 - fade)
     azimuths = 1 << math.ceil(math.log2(2 * math.pi * focal))
     angles = np.arctan((np.arange(width) + 0.5 - 0.5 * width) / focal)
+    turns = np.radians(np.asarray(yaws, np.float64))
+    chosen = [look_at(int(index)) for index in looks]
+    look_row = np.full(LOOKS, -1, np.int32)
+    light: list[NDArray[np.float64]] = []
+    masks: list[list[NDArray[np.uint8]]] = []
+    veils: list[NDArray[np.uint8]] = []
+    grains: list[NDArray[np.int8]] = []
+    for k, look in enumerate(chosen):
+        look_row[look.index] = k
+        mask = len(masks) if look.weather.headlights else -1
+        veil = len(veils) if look.weather.glare else -1
+        grain = len(grains) if look.weather.grain else -1
+        light.append(light_of(look, mask, veil, grain))
+        if mask >= 0:
+            start = LAMP_AHEAD - mount_ahead
+            masks.append(
+                [headlight_mask(look, depth[rows:], width, focal, yaw, start) for yaw in turns.tolist()]
+            )
+        if grain >= 0:
+            grains.append(grain_table(look.weather.grain))
+        if veil >= 0:
+            veils.append(glare_veil(look, height, width, rows, focal))
     return View(
         height=height,
         width=width,
@@ -124,290 +188,35 @@ def make_view(
         mount_ahead=mount_ahead,
         reach=float(np.clip(2.2 * focal, 60, 260)) if reach is None else reach,
         show_ego=show_ego,
+        yaws=turns,
         row_depth=depth.astype(np.float32),
         row_level=level.astype(np.int32),
-        ground=_pack(ground),
+        look_row=look_row,
+        light=np.stack(light),
+        ground=np.stack([ground_table(look, depth, mount_height) for look in chosen]),
         azimuths=azimuths,
-        panorama=_panorama(rows, azimuths, width, focal),
+        panorama=np.stack([paint_sky(rows, azimuths, width, focal, look) for look in chosen]),
         azimuth=np.round(-angles / (2 * math.pi) * azimuths).astype(np.int32),
+        masks=np.array(masks, np.uint8) if masks else np.zeros((1, 1, 1, 0), np.uint8),
+        veils=np.array(veils, np.uint8) if veils else np.zeros((1, 1, 0), np.uint8),
+        grains=np.array(grains, np.int8) if grains else np.zeros((1, 0), np.int8),
         layers=surface.layers(),
         semantics=surface.semantics(),
         depth_scale=1.0 / depth_range,
     )
 
 
-def _pack(colours: NDArray[np.float64]) -> NDArray[np.uint32]:
-    c = np.clip(np.round(colours), 0, 255).astype(np.uint32)
-    return np.ascontiguousarray(c[..., 0] | c[..., 1] << np.uint32(8) | c[..., 2] << np.uint32(16))
-
-
-def _panorama(rows: int, azimuths: int, width: int, focal: float) -> NDArray[np.uint8]:
-    """Paint the sky: a gradient, soft clouds and two ranges of hills; periodic in azimuth."""
-    elevation = ((rows - np.arange(rows) - 0.5) / focal)[:, None]
-    angle = (np.arange(azimuths) / azimuths * 2 * math.pi)[None]
-    share = np.clip(elevation / 0.55, 0, 1)[..., None] ** 0.8
-    gradient = np.array([206.0, 219.0, 230.0]) * (1 - share) + np.array([96.0, 148.0, 208.0]) * share
-    image = np.repeat(gradient, azimuths, axis=1)
-    rng = np.random.default_rng(7)
-    cloud = np.zeros((rows, azimuths))
-    for octave in range(1, 6):
-        for _ in range(4):
-            turns = int(rng.integers(1, 4)) * 2**octave
-            lift = rng.uniform(-1, 1) * 2**octave * 2.5
-            cloud += np.sin(turns * angle + lift * elevation * 8 + rng.uniform(0, 7)) / 2**octave
-    cover = np.clip(cloud * 0.55 - 0.05, 0, 1) * np.clip((elevation - 0.05) / 0.2, 0, 1)
-    image += (np.array([250.0, 250.0, 252.0]) - image) * (0.75 * cover)[..., None]
-    for base, height, colour, seed in (
-        (0.035, 0.03, (150, 172, 186), 1),
-        (0.012, 0.022, (112, 140, 118), 2),
-    ):
-        rng = np.random.default_rng(seed)
-        crest = np.full(azimuths, base)
-        for turns in (2, 3, 5, 9, 17, 31, 57):
-            crest += height * np.sin(turns * angle[0] + rng.uniform(0, 7)) / turns**0.7 * 0.6
-        cover = np.clip((crest[None] - elevation) * focal + 0.5, 0, 1)[..., None]
-        image += (np.array(colour, np.float64) - image) * cover
-    image = np.concatenate([image, np.tile(image, (1, -(-width // azimuths), 1))[:, :width]], axis=1)
-    return np.clip(np.round(image), 0, 255).astype(np.uint8).reshape(rows, -1)
-
-
-@fast_function
-def _sky(
-    view: View,
-    heading: float,
-    rgb: ByteArray,
-) -> None:
-    """Copy the part of the panorama that lies ahead, for agents.
-
-    Each row is one run of bytes, as if the picture were a cylinder: up to half the field of
-    view from the axis that is off by less than the clouds are wide; people get :func:`_exact_sky`.
-    """
-    azimuths = view.azimuths
-    base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
-    start = 3 * ((azimuths - 1 - base - view.width // 2) & (azimuths - 1))
-    flat = rgb.reshape(view.height, 3 * view.width)
-    for row in range(view.horizon):
-        # Slices, so that the compiler sees two plain runs of bytes and copies them in wide words.
-        target = flat[row]
-        source = view.panorama[row, start : start + 3 * view.width]
-        for k in range(len(target)):
-            target[k] = source[k]
-
-
-@fast_function
-def _exact_sky(
-    view: View,
-    heading: float,
-    rgb: ByteArray,
-) -> None:
-    """Copy the part of the panorama that lies ahead, each column at its own azimuth."""
-    azimuths = view.azimuths
-    base = int(math.floor(heading / (2.0 * math.pi) * azimuths))
-    for row in range(view.horizon):
-        for column in range(view.width):
-            place = azimuths - 1 - ((base + view.azimuth[column]) & (azimuths - 1))
-            for channel in range(3):
-                rgb[row, column, channel] = view.panorama[row, 3 * place + channel]
-
-
-@fast_function
-def _ground_row(
-    view: View,
-    row: int,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
-    slot: int,
-    maps: Maps,
-) -> tuple[float, float, float, float, int]:
-    """Return the fixed-point walk along a row: start and step in cells, and the row's level."""
-    depth = view.row_depth[row]
-    level = view.row_level[row]
-    cell = CELL * (1 << level)
-    step = depth / view.focal
-    left = (0.5 * view.width - 0.5) * step  # from the axis to the first pixel's centre
-    x = eye_x + cos * depth - sin * left - maps.origin[slot, 0]
-    y = eye_y + sin * depth + cos * left - maps.origin[slot, 1]
-    scale = _ONE / cell
-    return x * scale, y * scale, sin * step * scale, -cos * step * scale, level
-
-
-@fast_function
-def _walk_ground(
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
-    slot: int,
-    maps: Maps,
-    codes: ByteArray,
-    row: int,
-) -> None:
-    """Write the surface code of each pixel of a row."""
-    fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
-    begin = maps.level_start[slot, level]
-    columns = maps.level_columns[slot, level]
-    rows = maps.level_rows[slot, level]
-    index = maps.tile_index[slot, begin:]
-    tiles = maps.tiles[slot]
-    ix, iy = np.int64(fx), np.int64(fy)
-    dx, dy = np.int64(step_x), np.int64(step_y)
-    limit_x, limit_y = columns << (_FRACTION + TILE_BITS), rows << (_FRACTION + TILE_BITS)
-    end_x, end_y = ix + dx * (view.width - 1), iy + dy * (view.width - 1)
-    if min(ix, end_x) >= 0 and min(iy, end_y) >= 0 and max(ix, end_x) < limit_x and max(iy, end_y) < limit_y:
-        # The whole row lies on the map. Unsigned indices spare Numba's check for negative ones.
-        ux, uy, ucolumns = np.uint64(ix), np.uint64(iy), np.uint64(columns)
-        ustep_x, ustep_y = np.uint64(dx), np.uint64(dy)
-        for column in range(view.width):
-            tile = index[(uy >> _TILE_SHIFT) * ucolumns + (ux >> _TILE_SHIFT)]
-            cell = ((uy >> _CELL_SHIFT) & _TILE_MASK) << _TILE_BITS | (ux >> _CELL_SHIFT) & _TILE_MASK
-            codes[column] = tiles[np.uint64(tile), cell]
-            ux += ustep_x
-            uy += ustep_y
-        return
-    for column in range(view.width):
-        tile_column = ix >> (_FRACTION + TILE_BITS)
-        tile_row = iy >> (_FRACTION + TILE_BITS)
-        cell_index = ((iy >> _FRACTION) & (TILE - 1)) << TILE_BITS | (ix >> _FRACTION) & (TILE - 1)
-        if 0 <= tile_column < columns and 0 <= tile_row < rows:
-            tile_index = np.int64(index[tile_row * columns + tile_column])
-        else:
-            tile_index = (tile_column ^ tile_row) & 3  # beyond the map lies more grass
-        codes[column] = tiles[tile_index, cell_index]
-        ix += dx
-        iy += dy
-
-
-@fast_function
-def _noise(
-    x: float,
-    y: float,
-) -> float:
-    """Smooth lattice noise in [0, 1) for close-up texture."""
-    gx, gy = math.floor(x), math.floor(y)
-    u, v = x - gx, y - gy
-    ix, iy = np.int64(gx), np.int64(gy)
-    u = u * u * (3.0 - 2.0 * u)
-    v = v * v * (3.0 - 2.0 * v)
-    total = 0.0
-    for j in range(2):
-        for i in range(2):
-            h = (ix + i) * 374761393 + (iy + j) * 668265263
-            h = (h ^ (h >> 13)) * 1274126177
-            value = np.float64((h ^ (h >> 16)) & 65535) / 65536.0
-            total += value * (u if i else 1.0 - u) * (v if j else 1.0 - v)
-    return total
-
-
-@fast_function
-def _smooth_row(
-    view: View,
-    row: int,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
-    slot: int,
-    maps: Maps,
-    rgb: ByteArray,
-) -> None:
-    """Draw one row of ground for people: interpolated layers, edges sharpened to the pixel."""
-    fx, fy, step_x, step_y, level = _ground_row(view, row, eye_x, eye_y, cos, sin, slot, maps)
-    begin = maps.level_start[slot, level]
-    columns = maps.level_columns[slot, level]
-    rows = maps.level_rows[slot, level]
-    depth = view.row_depth[row]
-    cell_size = CELL * (1 << level)
-    pixel = depth / view.focal
-    gain = min(max(0.8 * cell_size / pixel, 1.0), 5.0)
-    paint_gain = gain if cell_size < LINE_WIDTH else 1.0  # a line thinner than a cell never reaches half
-    fade = math.exp(-depth / HAZE_DISTANCE)
-    near = math.exp(-depth / 30.0)
-    for column in range(view.width):
-        u = fx / _ONE - 0.5 + step_x / _ONE * column
-        v = fy / _ONE - 0.5 + step_y / _ONE * column
-        iu, iv = np.int64(math.floor(u)), np.int64(math.floor(v))
-        au, av = u - iu, v - iv
-        white = yellow = road = tone = 0.0
-        for j in range(2):
-            for i in range(2):
-                weight = (au if i else 1.0 - au) * (av if j else 1.0 - av)
-                tile_column = (iu + i) >> TILE_BITS
-                tile_row = (iv + j) >> TILE_BITS
-                if 0 <= tile_column < columns and 0 <= tile_row < rows:
-                    tile = np.int64(maps.tile_index[slot, begin + tile_row * columns + tile_column])
-                else:
-                    tile = (tile_column ^ tile_row) & 3
-                code = maps.tiles[slot, tile, ((iv + j) & (TILE - 1)) << TILE_BITS | (iu + i) & (TILE - 1)]
-                white += weight * view.layers[code, 0]
-                yellow += weight * view.layers[code, 1]
-                road += weight * view.layers[code, 2]
-                tone += weight * view.layers[code, 3]
-        x, y = (u + 0.5) * cell_size, (v + 0.5) * cell_size
-        white = min(max((white - 0.5) * paint_gain + 0.5, 0.0), 1.0)
-        yellow = min(max((yellow - 0.5) * paint_gain + 0.5, 0.0), 1.0)
-        road = min(max((road - 0.5) * gain + 0.5, 0.0), 1.0)
-        patches = _noise(x * 0.35, y * 0.35) + 0.5 * _noise(x * 1.3, y * 1.3)
-        grain = (_noise(x * 9.0, y * 9.0) - 0.5) * near
-        tone = 0.35 * tone + 0.3 * patches
-        red = 78.0 + 34.0 * tone + 26.0 * grain
-        green = 112.0 + 32.0 * tone + 30.0 * grain
-        blue = 48.0 + 20.0 * tone + 16.0 * grain
-        grey = 84.0 + 12.0 * tone + 16.0 * grain
-        red += (grey - red) * road
-        green += (grey + 1.0 - green) * road
-        blue += (grey + 5.0 - blue) * road
-        worn = 0.93 + 0.1 * grain
-        red += (236.0 * worn - red) * white
-        green += (236.0 * worn - green) * white
-        blue += (232.0 * worn - blue) * white
-        red += (238.0 * worn - red) * yellow
-        green += (186.0 * worn - green) * yellow
-        blue += (48.0 * worn - blue) * yellow
-        rgb[row, column, 0] = min(max(red * fade + 196.0 * (1.0 - fade), 0.0), 255.0)
-        rgb[row, column, 1] = min(max(green * fade + 208.0 * (1.0 - fade), 0.0), 255.0)
-        rgb[row, column, 2] = min(max(blue * fade + 218.0 * (1.0 - fade), 0.0), 255.0)
-
-
-@fast_function
-def _ground(
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
-    slot: int,
-    maps: Maps,
-    codes: ByteArray,
-    rgb: ByteArray,
-    semantic: ByteArray,
-) -> None:
-    """Draw the ground below the horizon."""
-    for row in range(view.horizon, view.height):
-        _walk_ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, row)
-        if len(rgb):
-            target, table = rgb[row], view.ground[row]
-            for column in range(view.width):
-                packed = table[codes[column]]
-                target[column, 0] = packed & _BYTE
-                target[column, 1] = (packed >> _SHIFT_8) & _BYTE
-                target[column, 2] = packed >> _SHIFT_16
-        if len(semantic):
-            for column in range(view.width):
-                semantic[row, column, 0] = view.semantics[codes[column]]
-
-
-@inlined_function
+@inner_function
 def photograph(
     world: int,
+    camera: int,
     view: View,
     worlds: Worlds,
     maps: Maps,
     zbuffer: FloatArray,
     codes: ByteArray,
     visible: IntArray,
+    near: IntArray,
     rgb: ByteArray,
     semantic: ByteArray,
     depth: FloatArray,
@@ -416,35 +225,36 @@ def photograph(
 
     Args:
         world: Index of the world.
-        view: The camera.
+        camera: Index of the camera in ``view.yaws``.
+        view: The cameras.
         worlds: ``Worlds``.
         maps: ``Maps``.
         zbuffer: Scratch, shape (height, width), float32.
         codes: Scratch, shape (width,), uint8.
         visible: Scratch, shape (boxes,), int64.
+        near: Scratch, shape (scenery items of a map,), int64.
         rgb: Shape (height, width, 3), uint8; empty if not wanted.
         semantic: Shape (height, width, 1), uint8; empty if not wanted.
         depth: Shape (height, width, 1), float32; empty if not wanted.
     """
-    ego = worlds.ego[world]
     slot = worlds.slot[world]
-    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
-    eye_x = ego[st.X] + cos * view.mount_ahead
-    eye_y = ego[st.Y] + sin * view.mount_ahead
+    scene, row = look_out(world, camera, view, worlds, len(semantic) == 0 and len(depth) == 0)
     if len(rgb):
-        _sky(view, ego[st.HEADING], rgb)
+        copy_sky(view, row, worlds.ego[world, st.HEADING] + view.yaws[camera], rgb)
     if len(semantic):
         semantic[: view.horizon] = surface.SKY
-    _ground(view, eye_x, eye_y, cos, sin, slot, maps, codes, rgb, semantic)
-    _solids(world, view, eye_x, eye_y, cos, sin, worlds, maps, zbuffer, visible, rgb, semantic)
+    draw_ground(scene, view, row, camera, slot, maps, codes, rgb, semantic)
+    _draw_solids(world, view.show_ego, scene, worlds, maps, zbuffer, visible, near, rgb, semantic)
+    if len(rgb):
+        look_through(world, camera, row, scene, view, worlds, True, rgb)
     if len(depth):
-        for row in range(view.height):
-            ground = view.row_depth[row]
+        for line in range(view.height):
+            ground = view.row_depth[line]
             for column in range(view.width):
-                depth[row, column, 0] = min(min(zbuffer[row, column], ground) * view.depth_scale, 1.0)
+                depth[line, column, 0] = min(min(zbuffer[line, column], ground) * view.depth_scale, 1.0)
 
 
-@inlined_function
+@inner_function
 def portray(
     world: int,
     view: View,
@@ -452,49 +262,65 @@ def portray(
     maps: Maps,
     zbuffer: FloatArray,
     visible: IntArray,
+    near: IntArray,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
     """Take one picture of one world for people: exact sky, smooth ground; see :func:`photograph`."""
-    ego = worlds.ego[world]
-    slot = worlds.slot[world]
-    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
-    eye_x = ego[st.X] + cos * view.mount_ahead
-    eye_y = ego[st.Y] + sin * view.mount_ahead
-    _exact_sky(view, ego[st.HEADING], rgb)
-    for row in range(view.horizon, view.height):
-        _smooth_row(view, row, eye_x, eye_y, cos, sin, slot, maps, rgb)
-    _solids(world, view, eye_x, eye_y, cos, sin, worlds, maps, zbuffer, visible, rgb, semantic)
+    scene, row = look_out(world, 0, view, worlds, True)
+    copy_exact_sky(view, row, worlds.ego[world, st.HEADING] + view.yaws[0], rgb)
+    draw_smooth_ground(scene, view, row, 0, worlds.slot[world], maps, rgb)
+    _draw_solids(world, view.show_ego, scene, worlds, maps, zbuffer, visible, near, rgb, semantic)
+    look_through(world, 0, row, scene, view, worlds, False, rgb)
 
 
 @inlined_function
-def _solids(
+def _draw_solids(
     world: int,
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
+    show_ego: bool,
+    scene: Scene,
     worlds: Worlds,
     maps: Maps,
     zbuffer: FloatArray,
     visible: IntArray,
+    near: IntArray,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw all that stands on the ground: shadows first, then whatever casts them."""
-    zbuffer[:] = 1.0e9
+    """Draw all that stands on the ground: shadows first, then whatever casts them, then what glows."""
+    zbuffer[:] = FLAT
+    slot = worlds.slot[world]
     boxes = worlds.boxes[world]
     count = 0
     for k in range(worlds.box_count[world]):
-        if in_view(view, eye_x, eye_y, cos, sin, boxes[k]):
+        if in_view(scene, boxes[k]):
             visible[count] = k
             count += 1
-    total = count + 1 if view.show_ego else count
+    things = gather_scenery(scene, slot, maps, near)
+    if len(rgb) and (scene.night or scene.cast_x != 0.0 or scene.cast_y != 0.0):
+        light_scenery(scene, slot, maps, near, things, zbuffer, rgb)
+    total = count + 1 if show_ego else count
+    for k in range(total if len(rgb) else 0):
+        box = boxes[visible[k]] if k < count else worlds.ego_box[world]
+        if scene.night and k < count:
+            light_road(scene, box, rgb)
+        draw_shadow(scene, box, zbuffer, rgb)
     for k in range(total):
         box = boxes[visible[k]] if k < count else worlds.ego_box[world]
-        draw_shadow(view, eye_x, eye_y, cos, sin, box, rgb)
+        ahead = (box[st.B_X] - scene.x) * scene.cos + (box[st.B_Y] - scene.y) * scene.sin
+        paint = rgb if ahead < scene.clear_reach else rgb[:0]
+        if box[st.B_KIND] >= st.CYCLIST:
+            draw_person(scene, box, zbuffer, paint, semantic)
+        else:
+            draw_vehicle(scene, box, zbuffer, paint, semantic)
+    draw_scenery(scene, slot, maps, near, things, zbuffer, rgb, semantic)
+    if maps.signal_count[slot] > 0:
+        draw_signals(scene, world, slot, worlds, maps, zbuffer, rgb, semantic)
+    if len(rgb) == 0:
+        return
+    if scene.night:
+        glow_scenery(scene, slot, maps, near, things, zbuffer, rgb)
     for k in range(total):
         box = boxes[visible[k]] if k < count else worlds.ego_box[world]
-        draw_vehicle(view, eye_x, eye_y, cos, sin, box, zbuffer, rgb, semantic)
-    draw_scenery(view, eye_x, eye_y, cos, sin, worlds.slot[world], maps, zbuffer, rgb, semantic)
+        if scene.lamps > 0.0 or box[st.B_KIND] == st.EMERGENCY:
+            glow_vehicle(scene, box, zbuffer, rgb)

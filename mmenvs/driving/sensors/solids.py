@@ -1,188 +1,26 @@
-"""Upright boxes as a camera sees them, and the strokes of which all solids are drawn.
+"""Upright boxes as a camera sees them: walls, car bodies, cabins, lorries, barriers, posts.
 
-All of them are drawn column by column.  ``view`` is a :class:`~mmenvs.driving.sensors.camera.View`; the
-eye is at ``eye_x, eye_y`` [m] and looks along ``cos, sin``; ``rgb`` has shape (height, width, 3) and
-``semantic`` (height, width, 1), either of them empty when it is not wanted.
+See :mod:`mmenvs.driving.sensors.strokes` for the arguments that the drawing functions share.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmenvs.core.arrays import ByteArray, FloatArray
-from mmenvs.core.kernels import fast_function
+from mmenvs.core.kernels import inner_function
+from mmenvs.driving.sensors.scene import Air, Scene, air_at, glowing, hazed
+from mmenvs.driving.sensors.strokes import FLAT, columns_of, enter_box, lid, repaint, span
 
-if TYPE_CHECKING:
-    from mmenvs.driving.sensors.camera import View
-
-Colour = tuple[float, float, float]
-
-NEAR = 0.25  # nothing closer to the eye is drawn [m]
-SUN_X, SUN_Y = 0.5547, 0.8321  # where the light comes from, seen from above
-FLAT = 1.0e9  # a depth beyond everything
-_HAZE = 1.0 / 260.0
+# How a box is decorated.
+PLAIN, BODY, CABIN, VAN, BARRIER, WALL, POST, CARGO, CAB, CHASSIS, RESCUE, BEACON = range(12)
 
 
-@fast_function
-def span(
-    row_0: float,
-    row_1: float,
-    column: int,
-    depth: float,
-    red: float,
-    green: float,
-    blue: float,
-    label: int | np.int64,
-    zbuffer: FloatArray,
-    rgb: ByteArray,
-    semantic: ByteArray,
-) -> None:
-    """Fill part of a column between two (fractional) rows where nothing nearer is drawn."""
-    first = max(int(math.ceil(row_0 - 0.5)), 0)
-    last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
-    for row in range(first, last):
-        if depth < zbuffer[row, column]:
-            zbuffer[row, column] = depth
-            if len(rgb):
-                rgb[row, column, 0] = red
-                rgb[row, column, 1] = green
-                rgb[row, column, 2] = blue
-            if len(semantic):
-                semantic[row, column, 0] = label
-
-
-@fast_function
-def _lid(
-    view: View,
-    row_0: float,
-    row_1: float,
-    column: int,
-    high: float,
-    red: float,
-    green: float,
-    blue: float,
-    label: int | np.int64,
-    zbuffer: FloatArray,
-    rgb: ByteArray,
-    semantic: ByteArray,
-) -> None:
-    """Fill part of a column with a level surface at a height below the eye."""
-    first = max(int(math.ceil(row_0 - 0.5)), 0)
-    last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
-    drop = (view.mount_height - high) * view.focal
-    for row in range(first, last):
-        depth = drop / max(row + 0.5 - view.horizon, 0.5)
-        if depth < zbuffer[row, column]:
-            zbuffer[row, column] = depth
-            if len(rgb):
-                rgb[row, column, 0] = red
-                rgb[row, column, 1] = green
-                rgb[row, column, 2] = blue
-            if len(semantic):
-                semantic[row, column, 0] = label
-
-
-@fast_function
-def clarity(
-    depth: float,
-) -> float:
-    """Return the share of an object's own colour that reaches the eye: ``exp(-depth / 260 m)``, roughly."""
-    near = max(depth, 0.0)
-    return 1.0 / (1.0 + near * _HAZE + 0.5 * near * near * _HAZE * _HAZE)
-
-
-@fast_function
-def hazed(
-    red: float,
-    green: float,
-    blue: float,
-    shade: float,
-    keep: float,
-) -> Colour:
-    """Return a lit colour after the air has taken its share; ``keep`` is :func:`clarity`."""
-    lit = shade * keep
-    rest = 1.0 - keep
-    return (
-        min(red * lit + 196.0 * rest, 255.0),
-        min(green * lit + 208.0 * rest, 255.0),
-        min(blue * lit + 218.0 * rest, 255.0),
-    )
-
-
-@fast_function
-def columns_of(
-    view: View,
-    depth: float,
-    across: float,
-    cos: float,
-    sin: float,
-    half_length: float,
-    half_width: float,
-) -> tuple[int, int]:
-    """Return the range of columns that a box may cover; its pose is in the camera's frame.
-
-    ``across`` and the box's axes are measured to the right, as columns are.
-    """
-    low, high = 1.0e9, -1.0e9
-    behind = 0
-    for corner in range(4):
-        a = half_length if corner < 2 else -half_length
-        b = half_width if corner % 2 else -half_width
-        z = depth + a * cos - b * sin
-        x = across + a * sin + b * cos
-        if z < NEAR:
-            behind += 1
-            # A corner behind the eye: the box reaches the border on its side.
-            side = 1.0e6 if x > 0.0 else -1.0e6
-        else:
-            side = x / z
-        low = min(low, side)
-        high = max(high, side)
-    if behind == 4:
-        return 0, 0
-    first = int(math.floor(min(max(low, -50.0), 50.0) * view.focal + 0.5 * view.width))
-    last = int(math.ceil(min(max(high, -50.0), 50.0) * view.focal + 0.5 * view.width))
-    return max(first, 0), min(last + 1, view.width)
-
-
-@fast_function
-def enter_box(
-    slope: float,
-    origin_a: float,
-    origin_b: float,
-    ahead_a: float,
-    ahead_b: float,
-    half_length: float,
-    half_width: float,
-) -> tuple[float, float, int, float, float]:
-    """Intersect one column's ray with a box.
-
-    Returns:
-        Depth at which the ray enters and leaves [m] (enter is huge for a miss), the face it enters by
-        (0 along the length, 1 along the width; the sign of ``u`` aside) and the ray's direction.
-    """
-    # The right-hand direction is the ahead direction turned by -90 degrees in the box's frame.
-    dir_a = ahead_a + slope * ahead_b
-    dir_b = ahead_b - slope * ahead_a
-    if abs(dir_a) < 1e-9:
-        dir_a = 1e-9
-    if abs(dir_b) < 1e-9:
-        dir_b = 1e-9
-    inverse_a, inverse_b = 1.0 / dir_a, 1.0 / dir_b
-    reach_a, reach_b = half_length * abs(inverse_a), half_width * abs(inverse_b)
-    middle_a, middle_b = -origin_a * inverse_a, -origin_b * inverse_b
-    near_a, near_b = middle_a - reach_a, middle_b - reach_b
-    enter, leave = max(near_a, near_b), min(middle_a + reach_a, middle_b + reach_b)
-    if enter >= leave or leave < NEAR or enter < NEAR:
-        enter = FLAT
-    return enter, leave, 0 if near_a > near_b else 1, dir_a, dir_b
-
-
-@fast_function
+@inner_function
 def face_shade(
+    scene: Scene,
     face: int,
     dir_a: float,
     dir_b: float,
@@ -192,16 +30,16 @@ def face_shade(
     """Return the brightness of the face that a ray enters; ``cos, sin`` is the box's heading."""
     if face == 0:
         side = -1.0 if dir_a > 0.0 else 1.0
-        facing = side * (cos * SUN_X + sin * SUN_Y)
+        facing = side * (cos * scene.sun_x + sin * scene.sun_y)
     else:
         side = -1.0 if dir_b > 0.0 else 1.0
-        facing = side * (-sin * SUN_X + cos * SUN_Y)
-    return 0.72 + 0.26 * facing
+        facing = side * (-sin * scene.sun_x + cos * scene.sun_y)
+    return scene.ambient + scene.sun * facing
 
 
-@fast_function
+@inner_function
 def draw_prism(
-    view: View,
+    scene: Scene,
     depth: float,
     across: float,
     box_cos: float,
@@ -221,118 +59,202 @@ def draw_prism(
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw one upright box between two heights, decorated by its style.
-
-    Styles: 0 plain, 1 car body, 2 cabin, 3 van, 4 barrier, 5 house wall, 6 post.
-    """
-    first, last = columns_of(view, depth, across, box_cos, box_sin, half_length, half_width)
+    """Draw one upright box between two heights, decorated by its style."""
+    first, last = columns_of(scene, depth, across, box_cos, box_sin, half_length, half_width)
     if first >= last:
         return
-    keep = clarity(depth)
+    air = air_at(scene, depth, across, 0.6 if style == WALL else 1.0)
     # Decoration smaller than a pixel is noise to an agent and time to us.
-    detailed = view.focal > 3.0 * depth
-    inverse_focal = 1.0 / view.focal
+    detailed = scene.focal > 3.0 * depth
+    inverse_focal = 1.0 / scene.focal
     origin_a = -(depth * box_cos + across * box_sin)
     origin_b = across * box_cos - depth * box_sin
     for column in range(first, last):
-        slope = (column + 0.5 - 0.5 * view.width) * inverse_focal
+        slope = (column + 0.5 - 0.5 * scene.width) * inverse_focal
         enter, leave, face, dir_a, dir_b = enter_box(
             slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
         )
         if enter >= FLAT:
             continue
-        scale = view.focal / enter
-        base = view.horizon + view.mount_height * scale  # row of the ground at that depth
-        shade = face_shade(face, dir_a, dir_b, heading_cos, heading_sin)
-        r, g, b = hazed(red, green, blue, shade, keep)
+        scale = scene.focal / enter
+        base = scene.horizon + scene.mount_height * scale  # row of the ground at that depth
+        shade = face_shade(scene, face, dir_a, dir_b, heading_cos, heading_sin)
+        r, g, b = hazed(red, green, blue, shade, air)
+        if style == BEACON:
+            r, g, b = glowing(red, green, blue, air)
         top, bottom = base - high * scale, base - low * scale
-        if style == 0 or style == 6 or not (detailed or style == 4 or style == 5):
-            span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
-            if style == 6 and detailed:
-                dark = hazed(40.0, 40.0, 44.0, 1.0, keep)
+        span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
+        if style == POST:
+            if detailed:
+                dark = hazed(40.0, 40.0, 44.0, 1.0, air)
                 repaint(
                     base - 0.86 * high * scale, base - 0.66 * high * scale, column, enter, dark, zbuffer, rgb
                 )
-        else:
+        elif style != PLAIN and style != BEACON and (detailed or style in (BARRIER, WALL)):
             u = (
                 (origin_b + enter * dir_b) / half_width
                 if face == 0
                 else (origin_a + enter * dir_a) / half_length
             )
-            span(top, bottom, column, enter, r, g, b, label, zbuffer, rgb, semantic)
-            front = face == 0 and dir_a < 0.0
-            if style == 1 or style == 3:
-                _decorate_car(
-                    style,
-                    face,
-                    front,
-                    u,
-                    half_length,
-                    base,
-                    scale,
-                    high,
-                    low,
-                    column,
-                    enter,
-                    keep,
-                    zbuffer,
-                    rgb,
-                )
-            elif style == 2:
-                if abs(u) < 0.9:
-                    glass = hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, keep)
-                    repaint(top + 0.07 * scale, bottom - 0.04 * scale, column, enter, glass, zbuffer, rgb)
-            elif style == 4:
-                stripe = int(math.floor((u + 1.0) * 3.0)) & 1
-                paint = hazed(226.0, 226.0, 222.0, shade + 0.15, keep)
-                if stripe:
-                    paint = hazed(214.0, 60.0, 40.0, shade + 0.15, keep)
-                repaint(base - high * scale, base - 0.45 * high * scale, column, enter, paint, zbuffer, rgb)
-            elif style == 5:
-                cell = abs(u) * (half_length if face else half_width) / 2.6
-                part = cell - math.floor(cell)
-                if 0.3 < part < 0.72:
-                    glass = hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, keep)
-                    storey = 1.0
-                    while storey + 1.2 < high:
-                        repaint(
-                            base - (storey + 1.2) * scale,
-                            base - storey * scale,
-                            column,
-                            enter,
-                            glass,
-                            zbuffer,
-                            rgb,
-                        )
-                        storey += 2.7
-        if view.mount_height > high:  # the eye looks down on the lid
-            lid = view.horizon + (view.mount_height - high) * view.focal / leave
-            r, g, b = hazed(red, green, blue, 1.16 if style == 2 else 1.05, keep)
-            _lid(view, lid, top, column, high, r, g, b, label, zbuffer, rgb, semantic)
+            _decorate(
+                scene, style, face, dir_a < 0.0, u, half_length, half_width, base, scale, low, high,
+                column, enter, shade, air, zbuffer, rgb,
+            )  # fmt: skip
+        if scene.mount_height > high:  # the eye looks down on the lid
+            edge = scene.horizon + (scene.mount_height - high) * scene.focal / leave
+            r, g, b = hazed(red, green, blue, 1.16 if style == CABIN else 1.05, air)
+            lid(scene, edge, top, column, high, r, g, b, label, zbuffer, rgb, semantic)
 
 
-@fast_function
-def repaint(
-    row_0: float,
-    row_1: float,
+@inner_function
+def _decorate(
+    scene: Scene,
+    style: int | np.int64,
+    face: int,
+    front: bool,
+    u: float,
+    half_length: float,
+    half_width: float,
+    base: float,
+    scale: float,
+    low: float,
+    high: float,
     column: int,
     depth: float,
-    colour: Colour,
+    shade: float,
+    air: Air,
     zbuffer: FloatArray,
     rgb: ByteArray,
 ) -> None:
-    """Change the colour of pixels that this very surface has just covered."""
-    first = max(int(math.ceil(row_0 - 0.5)), 0)
-    last = min(int(math.ceil(row_1 - 0.5)), len(rgb))
-    for row in range(first, last):
-        if depth <= zbuffer[row, column] * 1.000001:
-            rgb[row, column, 0] = colour[0]
-            rgb[row, column, 1] = colour[1]
-            rgb[row, column, 2] = colour[2]
+    """Decorate one column of a face; ``u`` in [-1, 1] says where on the face the column is."""
+    top, bottom = base - high * scale, base - low * scale
+    if style == CABIN:
+        if abs(u) < 0.9:
+            glass = hazed(44.0, 54.0, 66.0, 0.75 + 0.4 * shade, air)
+            repaint(top + 0.07 * scale, bottom - 0.04 * scale, column, depth, glass, zbuffer, rgb)
+        return
+    if style == BARRIER:
+        stripe = int(math.floor((u + 1.0) * 3.0)) & 1
+        paint = hazed(226.0, 226.0, 222.0, shade + 0.15, air)
+        if stripe:
+            paint = hazed(214.0, 60.0, 40.0, shade + 0.15, air)
+        repaint(top, base - 0.45 * high * scale, column, depth, paint, zbuffer, rgb)
+        return
+    if style == WALL:
+        _windows(
+            scene, abs(u) * (half_length if face else half_width), high, base, scale,
+            column, depth, shade, air, zbuffer, rgb,
+        )  # fmt: skip
+        return
+    if style == CARGO:
+        _cargo(face, u, base, scale, low, high, column, depth, shade, air, zbuffer, rgb)
+        return
+    if style == RESCUE:
+        _livery(face, front, u, half_length, base, scale, high, column, depth, shade, air, zbuffer, rgb)
+    _bodywork(style, face, front, u, half_length, base, scale, high, low, column, depth, air, zbuffer, rgb)
 
 
-@fast_function
-def _decorate_car(
+@inner_function
+def _windows(
+    scene: Scene,
+    along: float,
+    high: float,
+    base: float,
+    scale: float,
+    column: int,
+    depth: float,
+    shade: float,
+    air: Air,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+) -> None:
+    """Add the windows of a house; at night people are at home behind half of them."""
+    cell = along / 2.6
+    part = cell - math.floor(cell)
+    if not 0.3 < part < 0.72:
+        return
+    storey, number = 1.0, int(math.floor(cell)) + int(8.0 * high)
+    while storey + 1.2 < high:
+        glass = hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, air)
+        if scene.night and (number * 7 + 3 * (number >> 2)) & 3 < 2:
+            glass = glowing(255.0, 206.0, 128.0, air)
+        repaint(base - (storey + 1.2) * scale, base - storey * scale, column, depth, glass, zbuffer, rgb)
+        storey += 2.7
+        number += 5
+
+
+@inner_function
+def _cargo(
+    face: int,
+    u: float,
+    base: float,
+    scale: float,
+    low: float,
+    high: float,
+    column: int,
+    depth: float,
+    shade: float,
+    air: Air,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+) -> None:
+    """Add what makes a box on wheels a lorry: doors, a lower edge, lamps, ribs along the side."""
+    frame = hazed(70.0, 72.0, 78.0, shade, air)
+    if face == 0:
+        repaint(base - (low + 0.14) * scale, base - low * scale, column, depth, frame, zbuffer, rgb)
+        if abs(u) < 0.02 or abs(u) > 0.95:
+            repaint(base - (high - 0.1) * scale, base - low * scale, column, depth, frame, zbuffer, rgb)
+        if 0.62 < abs(u) < 0.95:
+            lamp = glowing(206.0, 24.0, 22.0, air)
+            repaint(
+                base - (low + 0.3) * scale, base - (low + 0.06) * scale, column, depth, lamp, zbuffer, rgb
+            )
+        return
+    rib = abs(u) * 9.0
+    if rib - math.floor(rib) < 0.07:
+        repaint(base - (high - 0.15) * scale, base - low * scale, column, depth, frame, zbuffer, rgb)
+    repaint(base - (low + 0.12) * scale, base - low * scale, column, depth, frame, zbuffer, rgb)
+
+
+@inner_function
+def _livery(
+    face: int,
+    front: bool,
+    u: float,
+    half_length: float,
+    base: float,
+    scale: float,
+    high: float,
+    column: int,
+    depth: float,
+    shade: float,
+    air: Air,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+) -> None:
+    """Add the chequered band and the chevrons of a rescue vehicle."""
+    if face == 0:
+        if abs(u) < 0.9 and not front:
+            stripe = int(math.floor(abs(u) * 4.0)) & 1
+            band = hazed(238.0, 216.0, 40.0, shade + 0.1, air)
+            if stripe:
+                band = hazed(206.0, 40.0, 40.0, shade + 0.1, air)
+            repaint(base - 0.5 * high * scale, base - 0.2 * high * scale, column, depth, band, zbuffer, rgb)
+        return
+    for row in range(2):
+        dark = (int(math.floor((u + 1.0) * half_length / 0.55)) + row) & 1
+        band = hazed(240.0, 226.0, 60.0, shade + 0.1, air)
+        if dark:
+            band = hazed(36.0, 84.0, 168.0, shade + 0.1, air)
+        share = 0.5 - 0.11 * row
+        repaint(
+            base - share * high * scale, base - (share - 0.11) * high * scale,
+            column, depth, band, zbuffer, rgb,
+        )  # fmt: skip
+
+
+@inner_function
+def _bodywork(
     style: int | np.int64,
     face: int,
     front: bool,
@@ -344,52 +266,66 @@ def _decorate_car(
     low: float,
     column: int,
     depth: float,
-    keep: float,
+    air: Air,
     zbuffer: FloatArray,
     rgb: ByteArray,
 ) -> None:
-    """Add wheels, lights, plates and, for vans, windows to one column of a body."""
+    """Add wheels, lights, plates and, for all but cars, windows to one column of a body."""
+    tall = style in (VAN, RESCUE)
     if face == 0:
         away = abs(u)
+        if style == CHASSIS:
+            return
         if away > 0.55:
-            lit = (255.0, 250.0, 226.0) if front else (206.0, 24.0, 22.0)
-            light = hazed(lit[0], lit[1], lit[2], 1.0, keep)
-            low_edge = 0.72 if style == 1 else 0.42
+            light = glowing(255.0, 250.0, 226.0, air) if front else glowing(206.0, 24.0, 22.0, air)
+            low_edge, size = 0.72, 0.22 * high
+            if tall:
+                low_edge, size = 0.42, (0.22 if style == VAN else 0.11) * high
+            if style == CAB:
+                low_edge, size = 0.3, 0.26
             repaint(
-                base - (low_edge + 0.22) * high * scale, base - low_edge * high * scale,
+                base - (low_edge * high + size) * scale, base - low_edge * high * scale,
                 column, depth, light, zbuffer, rgb,
             )  # fmt: skip
         elif away < 0.28:
-            plate = hazed(236.0, 236.0, 226.0, 0.95, keep)
+            plate = hazed(236.0, 236.0, 226.0, 0.95, air)
             repaint(base - 0.58 * scale, base - 0.44 * scale, column, depth, plate, zbuffer, rgb)
-        if style == 3 and away < 0.86:
-            glass = hazed(46.0, 56.0, 68.0, 1.0, keep)
+        if style == CAB:
+            if away < 0.9:
+                glass = hazed(46.0, 56.0, 68.0, 1.0, air)
+                repaint(
+                    base - 0.93 * high * scale, base - 0.6 * high * scale, column, depth, glass, zbuffer, rgb
+                )
+        elif tall and away < 0.86:
+            glass = hazed(46.0, 56.0, 68.0, 1.0, air)
             repaint(base - 0.9 * high * scale, base - 0.6 * high * scale, column, depth, glass, zbuffer, rgb)
-        bumper = hazed(48.0, 48.0, 52.0, 1.0, keep)
+        bumper = hazed(48.0, 48.0, 52.0, 1.0, air)
         repaint(base - (low + 0.17) * scale, base - low * scale, column, depth, bumper, zbuffer, rgb)
         return
     along = u * half_length
-    if style == 3 and u > 0.55:
-        glass = hazed(46.0, 56.0, 68.0, 1.0, keep)
+    if (tall and u > 0.55) or (style == CAB and u > -0.2):
+        glass = hazed(46.0, 56.0, 68.0, 1.0, air)
         repaint(base - 0.86 * high * scale, base - 0.58 * high * scale, column, depth, glass, zbuffer, rgb)
-    for wheel in range(2):
-        off = along - (0.6 if wheel else -0.6) * half_length
-        if abs(off) < 0.36:
-            arch = math.sqrt(0.1296 - off * off)
-            tyre = hazed(26.0, 26.0, 29.0, 1.0, keep)
-            repaint(base - (0.33 + arch) * scale, base - low * scale, column, depth, tyre, zbuffer, rgb)
-            if abs(off) < 0.2:
-                rim = math.sqrt(0.04 - off * off)
-                metal = hazed(150.0, 152.0, 156.0, 1.0, keep)
+    if style == CAB:
+        return
+    radius, hub = (0.33, 0.2) if style != CHASSIS else (0.5, 0.3)
+    for wheel in range(3 if style == CHASSIS else 2):
+        place = 0.6 if wheel == 0 else -0.6
+        if style == CHASSIS:
+            place = 0.72 if wheel == 0 else (-0.45 if wheel == 1 else -0.68)
+        off = along - place * half_length
+        if abs(off) < radius + 0.03:
+            arch = math.sqrt((radius + 0.03) * (radius + 0.03) - off * off)
+            tyre = hazed(26.0, 26.0, 29.0, 1.0, air)
+            lowest = low if style != CHASSIS else 0.0
+            repaint(base - (radius + arch) * scale, base - lowest * scale, column, depth, tyre, zbuffer, rgb)
+            if abs(off) < hub:
+                rim = math.sqrt(hub * hub - off * off)
+                metal = hazed(150.0, 152.0, 156.0, 1.0, air)
                 repaint(
-                    base - (0.33 + rim) * scale,
-                    base - (0.33 - rim) * scale,
-                    column,
-                    depth,
-                    metal,
-                    zbuffer,
-                    rgb,
-                )
+                    base - (radius + rim) * scale, base - (radius - rim) * scale,
+                    column, depth, metal, zbuffer, rgb,
+                )  # fmt: skip
             return
-    sill = hazed(46.0, 46.0, 50.0, 1.0, keep)
+    sill = hazed(46.0, 46.0, 50.0, 1.0, air)
     repaint(base - (low + 0.1) * scale, base - low * scale, column, depth, sill, zbuffer, rgb)

@@ -1,36 +1,25 @@
-"""Cars, vans, barriers, cones, and their shadows.
+"""Cars, vans, lorries, rescue vehicles, barriers and cones.
 
-All of them are drawn column by column.  ``view`` is a :class:`~mmenvs.driving.sensors.camera.View`; the
-eye is at ``eye_x, eye_y`` [m] and looks along ``cos, sin``; ``rgb`` has shape (height, width, 3) and
-``semantic`` (height, width, 1), either of them empty when it is not wanted.
+See :mod:`mmenvs.driving.sensors.strokes` for the arguments that the drawing functions share.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmenvs.core.arrays import ByteArray, FloatArray
-from mmenvs.core.kernels import fast_function
+from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads.surface import OBSTACLE, VEHICLE
-from mmenvs.driving.sensors.solids import (
-    FLAT,
-    NEAR,
-    Colour,
-    clarity,
-    columns_of,
-    draw_prism,
-    enter_box,
-    hazed,
-    repaint,
-    span,
-)
+from mmenvs.driving.sensors import solids
+from mmenvs.driving.sensors.scene import Colour, Scene, air_at, hazed
+from mmenvs.driving.sensors.solids import draw_prism
+from mmenvs.driving.sensors.strokes import NEAR, repaint, span
 
-if TYPE_CHECKING:
-    from mmenvs.driving.sensors.camera import View
+# What :func:`_part` returns: shift along the heading, half length, half width, low, top [m], style, colour.
+_Part = tuple[float, float, float, float, float, np.int64, float, float, float]
 
 
 @fast_function
@@ -55,122 +44,110 @@ def paint_of(
     return 120.0, 74.0, 48.0
 
 
-@fast_function
+@inner_function
 def in_view(
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
+    scene: Scene,
     box: FloatArray,
 ) -> bool:
     """Say whether any of a box may show in the picture."""
-    dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
-    depth = dx * cos + dy * sin
+    dx, dy = box[st.B_X] - scene.x, box[st.B_Y] - scene.y
+    depth = dx * scene.cos + dy * scene.sin
     radius = box[st.B_RADIUS]
-    if depth < -radius or depth > view.reach:
+    if depth < -radius or depth > scene.reach:
         return False
-    spread = 0.5 * view.width / view.focal
     # The distance of the centre from the view's side plane, times the plane normal's length.
-    inside: bool = abs(dx * sin - dy * cos) - depth * spread < radius * math.sqrt(1.0 + spread * spread)
+    inside: bool = abs(dx * scene.sin - dy * scene.cos) - depth * scene.spread < radius * math.sqrt(
+        1.0 + scene.spread * scene.spread
+    )
     return inside
 
 
-@fast_function
-def draw_shadow(
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
-    box: FloatArray,
-    rgb: ByteArray,
-) -> None:
-    """Darken the ground under a car or an obstacle."""
-    dx, dy = box[st.B_X] + 0.1 - eye_x, box[st.B_Y] + 0.1 - eye_y
-    depth = dx * cos + dy * sin
-    radius = box[st.B_RADIUS]
-    # Farther away the shadow is thinner than a pixel.
-    if len(rgb) == 0 or depth * depth > 3.0 * radius * view.focal * view.mount_height:
-        return
-    across = dx * sin - dy * cos
-    box_cos = box[st.B_COS] * cos + box[st.B_SIN] * sin
-    box_sin = box[st.B_COS] * sin - box[st.B_SIN] * cos  # to the right, like the columns
-    half_length, half_width = box[st.B_HALF_LENGTH] + 0.12, box[st.B_HALF_WIDTH] + 0.12
-    first, last = columns_of(view, depth, across, box_cos, box_sin, half_length, half_width)
-    origin_a = -(depth * box_cos + across * box_sin)
-    origin_b = across * box_cos - depth * box_sin
-    drop = view.focal * view.mount_height
-    for column in range(first, last):
-        slope = (column + 0.5 - 0.5 * view.width) / view.focal
-        enter, leave, _face, _a, _b = enter_box(
-            slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
-        )
-        if enter >= FLAT:
-            continue
-        bottom = min(int(math.ceil(view.horizon + drop / enter - 0.5)), view.height)
-        top = max(int(math.ceil(view.horizon + drop / leave - 0.5)), view.horizon)
-        for row in range(top, bottom):
-            for channel in range(3):
-                rgb[row, column, channel] = (
-                    np.uint32(rgb[row, column, channel]) * np.uint32(115)
-                ) >> np.uint32(8)
+@inner_function
+def _part(
+    kind: int,
+    part: int,
+    half_length: float,
+    half_width: float,
+    high: float,
+    hue: float,
+    step: int,
+) -> _Part:
+    """Return one of the boxes of which a box of the world is made."""
+    red, green, blue = paint_of(hue)
+    if kind == st.BARRIER:
+        return 0.0, half_length, half_width, 0.0, high, np.int64(solids.BARRIER), 150.0, 150.0, 152.0
+    if kind == st.VAN:
+        return 0.0, half_length, half_width, 0.22, high, np.int64(solids.VAN), red, green, blue
+    if kind == st.LORRY:
+        if part == 0:
+            return 0.0, half_length, 0.92 * half_width, 0.4, 0.98, np.int64(solids.CHASSIS), 58.0, 60.0, 66.0
+        if part == 1:
+            pale = 0.35  # the box is a paler shade of the cab's paint
+            return (
+                -0.24 * half_length, 0.76 * half_length, half_width, 0.95, high, np.int64(solids.CARGO),
+                red + (226.0 - red) * pale, green + (228.0 - green) * pale, blue + (230.0 - blue) * pale,
+            )  # fmt: skip
+        return (
+            0.78 * half_length, 0.22 * half_length, 0.97 * half_width, 0.45, min(0.84 * high, 3.0),
+            np.int64(solids.CAB), red, green, blue,
+        )  # fmt: skip
+    if kind == st.EMERGENCY:
+        roof = high - 0.2
+        if part == 0:
+            if hue < 0.6:  # an ambulance; the others are fire engines
+                return 0.0, half_length, half_width, 0.25, roof, np.int64(solids.RESCUE), 240.0, 240.0, 236.0
+            return 0.0, half_length, half_width, 0.25, roof, np.int64(solids.RESCUE), 204.0, 30.0, 28.0
+        bright = 255.0 if step >> 1 & 1 else 150.0
+        return (
+            0.3 * half_length, 0.09 * half_length, 0.78 * half_width, roof, high, np.int64(solids.BEACON),
+            30.0, 0.4 * bright, bright,
+        )  # fmt: skip
+    if part == 0:
+        return 0.0, half_length, half_width, 0.16, 0.58 * high, np.int64(solids.BODY), red, green, blue
+    return (  # the cabin, a little behind the middle
+        -0.12 * half_length, 0.56 * half_length, 0.86 * half_width, 0.58 * high, high,
+        np.int64(solids.CABIN), red, green, blue,
+    )  # fmt: skip
 
 
-@fast_function
+@inner_function
 def draw_vehicle(
-    view: View,
-    eye_x: float,
-    eye_y: float,
-    cos: float,
-    sin: float,
+    scene: Scene,
     box: FloatArray,
     zbuffer: FloatArray,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw one box of the world: a car, a van, a parked car, a barrier or a cone."""
-    dx, dy = box[st.B_X] - eye_x, box[st.B_Y] - eye_y
-    depth = dx * cos + dy * sin
-    across = dx * sin - dy * cos
+    """Draw one box of the world that is neither a person nor a cyclist."""
+    dx, dy = box[st.B_X] - scene.x, box[st.B_Y] - scene.y
+    depth = dx * scene.cos + dy * scene.sin
+    across = dx * scene.sin - dy * scene.cos
     # Equal types and one call of each drawing function keep the compilation short.
     heading_cos, heading_sin = np.float64(box[st.B_COS]), np.float64(box[st.B_SIN])
-    box_cos = heading_cos * cos + heading_sin * sin
-    box_sin = heading_cos * sin - heading_sin * cos
+    box_cos = heading_cos * scene.cos + heading_sin * scene.sin
+    box_sin = heading_cos * scene.sin - heading_sin * scene.cos
     half_length, half_width = np.float64(box[st.B_HALF_LENGTH]), np.float64(box[st.B_HALF_WIDTH])
-    high = np.float64(box[st.B_HEIGHT])
+    high, hue = np.float64(box[st.B_HEIGHT]), np.float64(box[st.B_HUE])
     kind = int(box[st.B_KIND])
     if kind == st.CONE:
-        _cone(view, depth, across, half_width, high, zbuffer, rgb, semantic)
+        _cone(scene, depth, across, half_width, high, zbuffer, rgb, semantic)
         return
-    red, green, blue = paint_of(box[st.B_HUE])
-    label = np.int64(VEHICLE)
-    low, style, parts = 0.16, np.int64(1), np.int64(2)
-    top = 0.58 * high
-    if kind == st.BARRIER:
-        red, green, blue = 150.0, 150.0, 152.0
-        low, top, style, parts = 0.0, high, np.int64(4), np.int64(1)
-        label = np.int64(OBSTACLE)
-    elif kind == st.VAN:
-        low, top, style, parts = 0.22, high, np.int64(3), np.int64(1)
-    elif kind == st.PARKED:
-        label = np.int64(OBSTACLE)
-    for _ in range(parts):
+    label = np.int64(OBSTACLE) if kind in (st.PARKED, st.BARRIER) else np.int64(VEHICLE)
+    parts = 3 if kind == st.LORRY else (1 if kind in (st.VAN, st.BARRIER) else 2)
+    for part in range(parts):
+        shift, long, wide, low, top, style, red, green, blue = _part(
+            kind, part, half_length, half_width, high, hue, scene.step
+        )
         draw_prism(
-            view, depth, across, box_cos, box_sin, heading_cos, heading_sin,
-            half_length, half_width, low, top, style, red, green, blue, label, zbuffer, rgb, semantic,
+            scene, depth + shift * box_cos, across + shift * box_sin, box_cos, box_sin,
+            heading_cos, heading_sin, long, wide, low, top, style, red, green, blue, label,
+            zbuffer, rgb, semantic,
         )  # fmt: skip
-        # The second part of a car is its cabin, a little behind the middle.
-        depth -= 0.12 * half_length * box_cos
-        across -= 0.12 * half_length * box_sin
-        half_length *= 0.56
-        half_width *= 0.86
-        low, top, style = top, high, np.int64(2)
 
 
-@fast_function
+@inner_function
 def _cone(
-    view: View,
+    scene: Scene,
     depth: float,
     across: float,
     half_width: float,
@@ -182,54 +159,31 @@ def _cone(
     """Draw a traffic cone: an orange triangle with a white band on a flat foot."""
     if depth < NEAR:
         return
-    scale = view.focal / depth
-    base = view.horizon + view.mount_height * scale
-    centre = across * scale + 0.5 * view.width
+    scale = scene.focal / depth
+    base = scene.horizon + scene.mount_height * scale
+    centre = across * scale + 0.5 * scene.width
     reach = half_width * scale
-    keep = clarity(depth)
+    air = air_at(scene, depth, across, 1.0)
     first = max(int(math.ceil(centre - reach - 0.5)), 0)
-    last = min(int(math.ceil(centre + reach - 0.5)), view.width)
-    foot = hazed(196.0, 70.0, 24.0, 0.9, keep)
+    last = min(int(math.ceil(centre + reach - 0.5)), scene.width)
+    foot = hazed(196.0, 70.0, 24.0, 0.9, air)
     for column in range(first, last):
         u = (column + 0.5 - centre) / reach
         shade = 0.96 - 0.22 * u
-        body = hazed(246.0, 104.0, 28.0, shade, keep)
+        body = hazed(246.0, 104.0, 28.0, shade, air)
         top = high * min(1.0, 1.16 - 1.25 * abs(u))
         if top > 0.0:
             span(
-                base - top * scale,
-                base,
-                column,
-                depth,
-                body[0],
-                body[1],
-                body[2],
-                OBSTACLE,
-                zbuffer,
-                rgb,
-                semantic,
-            )
+                base - top * scale, base, column, depth,
+                body[0], body[1], body[2], np.int64(OBSTACLE), zbuffer, rgb, semantic,
+            )  # fmt: skip
             if top > 0.42 * high:
-                band = hazed(244.0, 244.0, 240.0, shade, keep)
+                band = hazed(244.0, 244.0, 240.0, shade, air)
                 repaint(
-                    base - min(top, 0.68 * high) * scale,
-                    base - 0.42 * high * scale,
-                    column,
-                    depth,
-                    band,
-                    zbuffer,
-                    rgb,
-                )
+                    base - min(top, 0.68 * high) * scale, base - 0.42 * high * scale,
+                    column, depth, band, zbuffer, rgb,
+                )  # fmt: skip
         span(
-            base - 0.07 * scale,
-            base,
-            column,
-            depth,
-            foot[0],
-            foot[1],
-            foot[2],
-            OBSTACLE,
-            zbuffer,
-            rgb,
-            semantic,
-        )
+            base - 0.07 * scale, base, column, depth,
+            foot[0], foot[1], foot[2], np.int64(OBSTACLE), zbuffer, rgb, semantic,
+        )  # fmt: skip

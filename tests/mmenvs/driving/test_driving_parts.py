@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as hs
 
 from mmenvs.driving import state as st
+from mmenvs.driving.actors.idm import idm
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.dynamics import bicycle_step
 from mmenvs.driving.expert import steering_towards
-from mmenvs.driving.roads.generator import generate_road
+from mmenvs.driving.roads.compiled import N_LANES, R_FINISH
+from mmenvs.driving.roads.lanes import place_on_path, project
+from mmenvs.driving.roads.layouts import straight_road
 from mmenvs.driving.roads.library import RoadLibrary
-from mmenvs.driving.roads.raster import CELL, LEVELS, code_at, rasterise, road_coordinates
-from mmenvs.driving.roads.surface import GRASS, KIND_BITS, WHITE, YELLOW, drivable
+from mmenvs.driving.roads.routes import P_LANE, P_LEFT, P_RIGHT, P_SHIFT, DrivableMask, find_route, trace_path
 from mmenvs.driving.sensors.lidar import fast_atan2, ray_box
-from mmenvs.driving.traffic import idm
 
 # ---------------------------------------------------------------- motion
 
@@ -142,69 +143,27 @@ def test_the_fast_arctangent_stays_within_the_beam_margin(angle):
 # ---------------------------------------------------------------- roads
 
 CONFIG = DrivingConfig()
-ROAD = generate_road(CONFIG, 5)
-RASTER = rasterise(ROAD)
+LAYOUT = straight_road(5)
+ROUTE = find_route(LAYOUT.network, 1, LAYOUT.goals)
+PATH = trace_path(LAYOUT.network, ROUTE, DrivableMask(LAYOUT.network))
 
 
-def code(x, y, level=0):
-    return int(
-        code_at(
-            float(x), float(y), CELL * 2**level, RASTER.origin[0], RASTER.origin[1],
-            RASTER.start[level], RASTER.columns[level], RASTER.rows[level], RASTER.tile_index, RASTER.tiles,
-        )
-    )  # fmt: skip
-
-
-@given(hs.floats(5, 390), hs.floats(-8, 8))
-def test_road_coordinates_round_trip(station, offset):
-    x, y = ROAD.position(np.array([station]), np.array([offset]))[0]
-    found_station, found_offset, _ = road_coordinates(ROAD.reference, x, y, int(station) + 7)
+@given(hs.floats(5, 390), hs.floats(-6, 6))
+@settings(deadline=None)  # the first example compiles
+def test_projecting_on_a_path_undoes_placing_on_it(station, offset):
+    x, y, _, _ = place_on_path(PATH, station, offset)
+    found_station, found_offset, _ = project(PATH, x, y, int(station) + 7)
     assert found_offset == pytest.approx(offset, abs=0.03)
     assert found_station == pytest.approx(station, abs=0.35)
 
 
-@pytest.mark.parametrize("level", range(LEVELS))
-def test_the_raster_says_where_one_may_drive(level):
-    may_drive = drivable()
-    stations = np.arange(20.0, 380.0, 3.0)
-    cell = CELL * 2**level
-    for offset, expected in (
-        (0.9, True),
-        (ROAD.left_edge - cell, True),
-        (ROAD.right_edge + cell, True),
-        (ROAD.left_edge + cell, False),
-        (ROAD.right_edge - cell, False),
-    ):
-        points = ROAD.position(stations, np.full(len(stations), offset))
-        assert all(may_drive[code(x, y, level)] == expected for x, y in points), offset
-    assert code(RASTER.origin[0] - 50, RASTER.origin[1] - 50) >> KIND_BITS == GRASS
-
-
-def test_paint_lies_where_the_markings_say():
-    stations = np.arange(20.0, 380.0, 0.5)
-    for offset, colour, dashed in ROAD.markings:
-        points = ROAD.position(stations, np.full(len(stations), float(offset)))
-        kinds = np.array([code(x, y) >> KIND_BITS for x, y in points])
-        share = (kinds == (YELLOW if colour else WHITE)).mean()
-        assert share == pytest.approx(0.43, abs=0.05) if dashed else share > 0.99
-
-
-def test_the_same_seed_gives_the_same_road():
-    again = generate_road(CONFIG, 5)
-    other = generate_road(CONFIG, 6)
-    assert np.array_equal(ROAD.reference, again.reference)
-    assert np.array_equal(ROAD.scenery, again.scenery)
-    assert not np.array_equal(ROAD.reference, other.reference)
-
-
-@given(hs.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
-def test_roads_never_cross_themselves_and_keep_their_curvature(seed):
-    road = generate_road(CONFIG, seed)
-    assert (np.diff(road.reference[:, 0]) > 0.2).all()
-    assert np.abs(road.reference[:, 4]).max() <= CONFIG.max_curvature + 1e-6
-    assert np.abs(np.hypot(*np.diff(road.reference[:, :2], axis=0).T) - 1).max() < 1e-3
-    assert np.isfinite(road.scenery).all()
+def test_a_path_knows_its_lane_and_the_edges_of_the_road():
+    assert (PATH[:, P_LANE] == 1).all()
+    assert np.abs(PATH[:, P_SHIFT]).max() < 0.02
+    assert np.abs(np.hypot(*np.diff(PATH[:, :2], axis=0).T) - 1).max() < 2e-3
+    # The middle of three lanes of 3.5 m with a shoulder of 1.2 m, one oncoming lane beyond the left one.
+    assert np.abs(PATH[5:-5, P_RIGHT] - (1.5 * 3.5 + 1.2)).max() < 0.3
+    assert np.abs(PATH[5:-5, P_LEFT] - (2.5 * 3.5 + 1.2)).max() < 0.3
 
 
 def test_the_library_shares_and_evicts():
@@ -215,7 +174,10 @@ def test_the_library_shares_and_evicts():
     assert second != first
     library.assign(0, 12)
     assert library.assign(0, 13) == first  # the road that nobody drives on makes room
-    assert library.maps.samples[first] == 60 + 101
+    assert library.roads.counts[first, N_LANES] == 4
+    assert library.roads.routes[first, 0, R_FINISH] == pytest.approx(
+        60 + 40, abs=4
+    )  # off the middle, a bend is shorter
 
 
 # ---------------------------------------------------------------- settings
@@ -238,6 +200,10 @@ def test_the_library_shares_and_evicts():
         ({"action": "thrust"}, "action='thrust' must be one of"),
         ({"num_scenarios": 0}, "num_scenarios=0"),
         ({"threads": 0}, "threads=0"),
+        ({"traffic_density": (0.5, 1.5)}, r"traffic_density=\(0.5, 1.5\) must be \(low, high\)"),
+        ({"map": "SQ"}, "'Q' is none"),
+        ({"map": ""}, "map='' must be a name"),
+        ({"emergency": 1}, "emergency=1 must be True or False"),
         ({"lidar_beam": 3}, "did you mean lidar_beams"),
         ({"colour": 3}, "colour=3 is not a setting"),
     ],

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from road_checks import check_network, overlapping_lanes, reachable, same, steps_from
 
-from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.roads import layouts
 from mmenvs.driving.roads import network as net
-from mmenvs.driving.roads.generator import generate_road
 from mmenvs.driving.roads.sections import RoadSettings
 
 TWO = RoadSettings(lanes=2, oncoming_lanes=2)
@@ -53,24 +51,6 @@ def test_the_same_seed_gives_the_same_layout(name):
     assert (one.starts, one.goals) == (again.starts, again.goals)
     ends = [layout.network.lanes[0].centre[-1] for layout in (one, other)]
     assert not np.allclose(*ends, atol=1e-3)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_single_road_is_the_generators(seed):
-    """The lanes lie where the generator of the first version puts them."""
-    road = generate_road(DrivingConfig(), seed)
-    layout = layouts.straight_road(seed)
-    lanes = layout.network.lanes
-    # The generator counts its lanes of travel from right to left.
-    order = [*reversed(layout.starts), 3]
-    for lane, offset, direction in zip(order, road.lane_offsets, road.lane_directions, strict=True):
-        side = np.stack([-road.reference[:, 3], road.reference[:, 2]], 1)
-        expected = road.reference[:, :2] + offset * side
-        found = lanes[lane].centre[:, :2]
-        gap = np.hypot(*(expected[:, None] - found).transpose(2, 0, 1)).min(axis=1)
-        assert gap.max() < 0.51  # samples are a metre apart
-        first = expected[0] if direction > 0 else expected[-1]
-        assert found[0] == pytest.approx(first, abs=0.02)
 
 
 def test_roads_have_the_size_that_is_asked_for():

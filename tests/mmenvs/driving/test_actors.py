@@ -1,0 +1,255 @@
+"""Traffic, people and signals: who heeds whom, and that nobody touches anybody."""
+
+from __future__ import annotations
+
+import math
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import mmenvs
+from benchmarks.traffic import watch
+from mmenvs.driving import state as st
+from mmenvs.driving.actors.lists import I_STATION, first_ahead, follower, insert, leader, make_lists
+from mmenvs.driving.actors.signals import light_at
+from mmenvs.driving.roads import layouts
+from mmenvs.driving.roads import network as net
+from mmenvs.driving.roads.compiled import (
+    F_LANE,
+    L_CONFLICT,
+    L_CONFLICTS,
+    L_END,
+    L_GROUP,
+    L_RULE,
+    compile_network,
+    gives_way,
+)
+from mmenvs.driving.roads.ground import rasterise_network
+from mmenvs.driving.roads.routes import P_LEFT, find_route
+
+DRIVING = [name for name, entry in mmenvs.ENVIRONMENTS.items() if "driving" in entry.entry_point]
+
+
+def straight(x0, y0, x1, y1, **fields):
+    count = max(int(math.hypot(x1 - x0, y1 - y0)) + 1, 2)
+    points = np.stack([np.linspace(x0, x1, count), np.linspace(y0, y1, count)], 1)
+    return net.Lane(*net.centre_line(points, 3.5), limit=14.0, **fields)
+
+
+def table_of(lanes):
+    area = net.Area(net.ASPHALT, np.array([(-60.0, -60.0), (160, -60), (160, 60), (-60, 60)]))
+    made = net.Network(tuple(lanes), (area,))
+    route = find_route(made, 0, [len(lanes) - 1]) or find_route(made, 0, [0])
+    return compile_network(made, rasterise_network(made), [route])
+
+
+# ---------------------------------------------------------------- lists
+
+
+def test_items_are_sorted_and_found_ahead_and_behind():
+    lists = make_lists(2, 8)
+    lanes = table_of([straight(0, 0, 100, 0, successors=(1,)), straight(100, 0, 150, 0)])["lanes"]
+    for station in (50.0, 10.0, 30.0):
+        insert(0, station, 2.0, -0.9, 0.9, 5.0, lists)
+    order = []
+    item = lists.head[0]
+    while item >= 0:
+        order.append(lists.items[item, I_STATION])
+        item = lists.follow[item]
+    assert order == [10.0, 30.0, 50.0]
+    assert first_ahead(-1, 0, 20.0, -0.9, 0.9, lists)[:2] == (28.0, 5.0)
+    assert follower(0, 20.0, lanes, lists)[1] == pytest.approx(10.0)
+    assert follower(1, 5.0, lanes, lists)[1] == pytest.approx(55.0)  # across the border of two lanes
+
+
+def test_the_leader_is_found_on_the_next_lane_and_only_where_it_is_in_the_way():
+    lanes = table_of([straight(0, 0, 100, 0, successors=(1,)), straight(100, 0, 150, 0)])["lanes"]
+    lists = make_lists(2, 8)
+    insert(1, 20.0, 2.0, -0.9, 0.9, 3.0, lists)
+    gap, speed = leader(-1, 0, 80.0, 2.5, 1, -0.9, 0.9, lanes, lists)
+    assert (gap, speed) == (pytest.approx(100 - 82.5 + 18), 3.0)
+    assert leader(-1, 0, 80.0, 2.5, 1, 2.3, 4.1, lanes, lists)[0] > 900  # more than 35 cm beside it
+    assert leader(-1, 0, 80.0, 2.5, -1, -0.9, 0.9, lanes, lists)[0] > 900  # another way
+
+
+def test_the_end_of_a_dropped_lane_is_a_wall():
+    lanes = [straight(0, 0, 100, 0, right=1, successors=(2,)), straight(0, -3.5, 100, -3.5, left=0)]
+    table = table_of([*lanes, straight(100, 0, 150, 0)])["lanes"]
+    assert table[1, L_END] == 2
+    gap, speed = leader(-1, 1, 50.0, 2.0, -1, -0.9, 0.9, table, make_lists(3, 4))
+    assert (gap, speed) == (pytest.approx(47.0), 0.0)
+
+
+# ---------------------------------------------------------------- right of way
+
+
+def test_lights_by_hand():
+    assert [light_at(t, 40.0, 5.0, 10.0) for t in (4.9, 5.0, 14.9, 15.0, 17.9, 18.0, 45.0)] == [
+        st.RED, st.GREEN, st.GREEN, st.AMBER, st.AMBER, st.RED, st.GREEN,
+    ]  # fmt: skip
+
+
+def arriving(heading, turn=net.STRAIGHT, rule=net.FREE):
+    x, y = math.cos(heading), math.sin(heading)
+    return straight(-10 * x, -10 * y, 10 * x, 10 * y, junction=0, turn=turn, rule=rule)
+
+
+def test_who_gives_way():
+    east, north, west = (arriving(k * math.pi / 2) for k in range(3))
+    assert gives_way(east, north)  # it comes from the right
+    assert not gives_way(north, east)
+    assert gives_way(arriving(0, net.LEFT), west)  # turning left across oncoming traffic
+    assert not gives_way(west, arriving(0, net.LEFT))
+    assert gives_way(arriving(0, rule=net.STOP), arriving(math.pi / 2, rule=net.YIELD))
+    assert gives_way(arriving(math.pi / 2, rule=net.YIELD), east)
+    signalled = [arriving(k * math.pi / 2, rule=net.SIGNAL) for k in range(2)]
+    assert not gives_way(*signalled) and not gives_way(*signalled[::-1])
+
+
+def test_crossing_lanes_conflict_and_parallel_ones_do_not():
+    lanes = [
+        straight(-10, 0, 10, 0, junction=0),
+        straight(-10, 3.5, 10, 3.5, junction=0),
+        arriving(math.pi / 2),
+    ]
+    made = table_of(lanes)
+
+    def against(lane):
+        row = made["lanes"][lane]
+        first, count = int(row[L_CONFLICT]), int(row[L_CONFLICTS])
+        return sorted(made["conflicts"][first : first + count, F_LANE].astype(int).tolist())
+
+    assert against(0) == [2]
+    assert against(1) == [2]
+    assert against(2) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["road", "highway", "merge", "exit", "crossroads", "signals", "roundabout", "crossings", "town", "SXCrR"],
+)
+def test_traffic_alone_touches_nobody_and_keeps_moving(name):
+    row = watch(name, 6.0)
+    assert row.collisions == 0
+    assert row.run_over == 0
+    assert row.jams == 0
+    assert row.speed > 1.5
+
+
+def test_no_car_enters_at_red():
+    env = gym.make_vec("mmenvs/SignalisedIntersection-v0", num_envs=16, sensors=("state",))
+    env.reset(seed=0)
+    simulator = env.unwrapped.simulator
+    worlds, lanes = simulator.worlds, simulator.roads.lanes
+    red_for = np.zeros((16, st.MOST_GROUPS))
+    before = worlds.cars[:, st.C_LANE].astype(int).copy()
+    entered = 0
+    for _ in range(600):
+        simulator.step(np.zeros((16, 2), np.float32), np.ones(16, bool))
+        red_for = np.where(worlds.lights == st.RED, red_for + 0.1, 0.0)
+        now = worlds.cars[:, st.C_LANE].astype(int)
+        for world, car in zip(*np.nonzero((now != before) & (worlds.cars[:, st.C_ACTIVE] > 0)), strict=True):
+            row = lanes[worlds.slot[world], now[world, car]]
+            if row[L_RULE] == net.SIGNAL and worlds.cars[world, st.C_PREVIOUS, car] == before[world, car]:
+                entered += 1
+                assert red_for[world, int(row[L_GROUP])] < 1.5  # who could not stop at amber
+        before = now.copy()
+    assert entered > 20
+
+
+# ---------------------------------------------------------------- the ego among others
+
+
+@pytest.mark.parametrize(
+    ("env_id", "flag", "ends"),
+    [("mmenvs/SignalisedIntersection-v0", "red_light", True), ("mmenvs/Intersection-v0", "stop_sign", False)],
+)
+def test_a_red_light_ends_the_episode_and_a_stop_line_costs(env_id, flag, ends):
+    env = alone(env_id, 48, pedestrians=0)
+    simulator = env.unwrapped.simulator
+    done, seen = np.zeros(48, bool), 0
+    for _ in range(120):
+        simulator.step(keep_to("OFFSET", simulator.worlds.ego, pedal=0.1), ~done)
+        hit = simulator.infos[flag] & ~done
+        done |= simulator.terminated
+        seen += int(hit.sum())
+        assert (simulator.terminated[hit] == ends).all()
+        assert (simulator.infos["cost"][hit] == 1.0).all()
+        name, price = ("infraction", -10.0) if ends else ("stop_sign", -3.0)
+        assert (simulator.infos["reward_terms"][name][hit] == price).all()
+    assert seen > 2
+
+
+def alone(env_id, count, **settings):
+    env = gym.make_vec(
+        env_id, num_envs=count, sensors=("state",), traffic_vehicles=0, autoreset_mode="DISABLED", **settings
+    )
+    env.reset(seed=0)
+    return env
+
+
+def keep_to(line, ego, pedal):
+    """Actions that follow the path (``OFFSET``) or whatever lane the ego is in (``LANE_OFFSET``)."""
+    steering = -0.3 * ego[:, getattr(st, line)] - 1.5 * ego[:, st.HEADING_ERROR]
+    return np.stack([np.clip(steering, -1, 1), np.broadcast_to(pedal, len(ego))], 1)
+
+
+def test_whoever_is_not_on_a_road_of_the_route_is_off_the_route():
+    simulator = alone("mmenvs/Exit-v0", 1).unwrapped.simulator
+    worlds, roads = simulator.worlds, simulator.roads
+    begin, count = roads.routes[0, 0, :2].astype(int)
+    path = roads.path[0, begin : begin + count]
+    row = path[count - 20]  # on the exit road, which lies beside the motorway
+    for beyond, expected in ((-1.5, False), (4.0, True)):
+        aside = row[P_LEFT] + beyond
+        worlds.ego[0, st.X] = row[0] - aside * row[3]
+        worlds.ego[0, st.Y] = row[1] + aside * row[2]
+        worlds.ego[0, st.HEADING] = math.atan2(row[3], row[2])
+        worlds.ego[0, st.SPEED], worlds.ego_index[0] = 0.0, count - 20
+        simulator.step(np.zeros((1, 2), np.float32), np.ones(1, bool))
+        assert simulator.infos["off_route"][0] == expected
+
+
+def test_whoever_holds_up_the_ambulance_fails():
+    simulator = alone("mmenvs/EmergencyVehicle-v0", 4, lanes=1).unwrapped.simulator
+    done, held = np.zeros(4, bool), np.zeros(4, bool)
+    for _ in range(400):
+        ego = simulator.worlds.ego
+        simulator.step(keep_to("LANE_OFFSET", ego, np.clip(4.0 - ego[:, st.SPEED], -1, 0.3)), ~done)
+        held |= simulator.infos["obstruction"]
+        done |= simulator.terminated
+    assert held.all()  # on one lane there is no way round
+    assert not simulator.infos["collision"].any()
+
+
+@pytest.mark.parametrize("env_id", DRIVING)
+def test_arbitrary_actions_keep_every_task_finite_and_every_episode_ends(env_id):
+    env = gym.make_vec(env_id, num_envs=16, sensors=("lidar", "radar", "state", "navigation"))
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    limit = env.unwrapped.max_episode_steps
+    since = np.zeros(16, int)
+    rng = np.random.default_rng(0)
+    held = env.action_space.sample()
+    for step in range(400):
+        if step % 7 == 0:  # actions that are held go farther than noise
+            held = env.action_space.sample()
+        if held.dtype.kind == "f" and rng.random() < 0.5:
+            held = np.asarray(held * np.float32([0.15, 1.0]), np.float32)
+        observations, rewards, terminated, truncated, _ = env.step(held)
+        assert env.observation_space.contains(observations)
+        assert np.isfinite(rewards).all()
+        since = np.where(terminated | truncated, 0, since + 1)
+        assert since.max() <= limit
+    worlds = env.unwrapped.simulator.worlds
+    assert np.isfinite(worlds.ego).all() and np.isfinite(worlds.cars).all()
+    active = np.abs(worlds.boxes[..., st.B_X]) < 1e5
+    assert np.isfinite(worlds.boxes[active]).all()
+
+
+def test_layouts_have_the_routes_that_tasks_promise():
+    layout = layouts.crossroads(3)
+    found = [find_route(layout.network, layout.starts[0], [goal]) for goal in layout.goals]
+    turns = {layout.network.lanes[lane].turn for way in found for lane in way.lanes}
+    assert turns == {net.STRAIGHT, net.LEFT, net.RIGHT}
