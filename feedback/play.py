@@ -2,9 +2,9 @@
 
     python -m feedback play mmenvs/PathPlanning-v0 --store labels.db
 
-WASD or the arrow keys drive, + and - judge the step on show, P pauses, R gives up the episode and begins
-the next, Esc or Q quits.  Every + and - is on disk before the window flashes green or red.  The
-episodes are kept as well, in a folder beside the store, so that everything can be replayed.
+WASD or the arrow keys drive, + and - judge the step on show, V changes the view, P pauses, R gives up the
+episode and begins the next, Esc or Q quits.  Every + and - is on disk before the window flashes green or
+red.  The episodes are kept as well, in a folder beside the store, so that everything can be replayed.
 """
 
 from __future__ import annotations
@@ -144,7 +144,8 @@ class _Game:
         self._flash: tuple[tuple[int, int, int], float] = (_GREEN, 0.0)
         self._surface: Any = None
         self._font: Any = None
-        self._paused = self._quit = self._restart = False
+        self._paused = self._quit = self._restart = self._redraw = False
+        self._views: tuple[str, ...] = getattr(env.unwrapped, "views", ())
         self._step, self._return, self._stored = 0, 0.0, 0
         self._message = ""
 
@@ -183,6 +184,8 @@ class _Game:
                 if action is not None:
                     ended = self._advance(action)
                     frame = self._frame()
+            if self._redraw:
+                frame, self._redraw = self._frame(), False
             self._draw(frame)
             clock.tick(REFRESH)
         while ended and not (self._quit or self._restart) and time.monotonic() < due + ENDING:
@@ -223,6 +226,10 @@ class _Game:
             elif event.type == pygame.KEYDOWN:
                 if event.key in (pygame.K_ESCAPE, pygame.K_q):
                     self._quit = True
+                elif event.key == pygame.K_v and self._views:
+                    self._env.unwrapped.next_view()  # type: ignore[attr-defined]
+                    print(f"view {self._env.unwrapped.view}", flush=True)  # type: ignore[attr-defined]
+                    self._redraw = True
                 elif event.key == pygame.K_p:
                     self._paused = not self._paused
                 elif event.key == pygame.K_r:
@@ -268,7 +275,8 @@ class _Game:
         height, width = frame.shape[:2]
         surface.fill(_BAR)
         surface.blit(pygame.surfarray.make_surface(frame.transpose(1, 0, 2)), (0, 0))
-        hint = f"{self._driver.hint}     + / -: judge     P: pause     R: next     Esc: quit"
+        view = "     V: view" if self._views else ""
+        hint = f"{self._driver.hint}     + / -: judge{view}     P: pause     R: next     Esc: quit"
         status = f"step {self._step}     return {self._return:.1f}     labels {self._stored}"
         self._write(hint, height + 6)
         self._write(status, height + 25)

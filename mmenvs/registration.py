@@ -25,10 +25,10 @@ class Entry:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-def _driving(name: str, task: str, max_episode_steps: int) -> Entry:
+def _driving(name: str, task: str, max_episode_steps: int, vector: str = "Driving") -> Entry:
     return Entry(
         f"mmenvs.driving.envs:{name}Env",
-        "mmenvs.driving.env:DrivingVectorEnv",
+        f"mmenvs.driving.envs:{vector}VectorEnv",
         max_episode_steps,
         {"task": task},
     )
@@ -48,6 +48,7 @@ ENVIRONMENTS: dict[str, Entry] = {
     "mmenvs/Racetrack-v0": _driving("Racetrack", "racetrack", 900),
     "mmenvs/PedestrianCrossing-v0": _driving("PedestrianCrossing", "pedestrian_crossing", 900),
     "mmenvs/EmergencyVehicle-v0": _driving("EmergencyVehicle", "emergency_vehicle", 900),
+    "mmenvs/Parking-v0": _driving("Parking", "parking", 500, "Parking"),
     "mmenvs/NightFog-v0": _driving("NightFog", "night_fog", 600),
     "mmenvs/Instructed-v0": _driving("Instructed", "instructed", 1500),
     "mmenvs/Recommender-v0": Entry(*_RECOMMENDER, 100),

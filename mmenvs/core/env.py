@@ -101,6 +101,31 @@ class WorldEnv(gym.Env[Observation, Any]):
             return None
         return self.simulator.render(0)
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What :meth:`render` can show the world from; empty where there is one way only."""
+        return self.simulator.views
+
+    @property
+    def view(self) -> str:
+        """What it is shown from now, one of :attr:`views`; V changes it in the window.
+
+        Raises:
+            ValueError: If it is set to anything else.
+        """
+        return self.simulator.view
+
+    @view.setter
+    def view(self, name: str) -> None:
+        if name not in self.views:
+            raise ValueError(f"view={name!r} must be one of {self.views}")
+        self.simulator.view = name
+
+    def next_view(self) -> None:
+        """Turn to the next of the views."""
+        if self.views:
+            self.view = self.views[(self.views.index(self.view) + 1) % len(self.views)]
+
     def close(self) -> None:
         """Close the window and release the threads."""
         if self._window is not None:
@@ -125,7 +150,8 @@ class WorldEnv(gym.Env[Observation, Any]):
             from mmenvs.core.window import Window
 
             self._window = Window(type(self.simulator).__name__, self.metadata["render_fps"])
-        self._window.show(self.simulator.render(0))
+        if self._window.show(self.simulator.render(0)):
+            self.next_view()
 
 
 def _plain(column: NDArray[Any]) -> Any:

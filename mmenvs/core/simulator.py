@@ -37,6 +37,9 @@ class Simulator(ABC):
         infos: See :data:`InfoArrays`; the same keys at every call.
         render_modes: Modes that :meth:`render` understands, besides ``"human"``.
         render_fps: Steps per second of simulated time.
+        views: What :meth:`render` can show a world from, such as ``("chase", "driver", "top")``; empty where
+            there is one way only.
+        view: The one of them that it shows; may be changed between frames.
     """
 
     num_worlds: int
@@ -48,6 +51,8 @@ class Simulator(ABC):
     infos: InfoArrays
     render_modes: tuple[str, ...] = ("rgb_array",)
     render_fps: int = 10
+    views: tuple[str, ...] = ()
+    view: str = ""
 
     @abstractmethod
     def reset(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Window:
-    """Shows RGB frames at a steady rate."""
+    """Shows RGB frames at a steady rate; V asks for the next view."""
 
     def __init__(self, title: str, fps: int) -> None:
         """Prepare a window; it opens with the first frame.
@@ -25,8 +25,8 @@ class Window:
         self._surface: Any = None
         self._clock = pygame.time.Clock()
 
-    def show(self, frame: NDArray[np.uint8]) -> None:
-        """Show one frame of shape (height, width, 3) and wait for its turn."""
+    def show(self, frame: NDArray[np.uint8]) -> bool:
+        """Show one frame of shape (height, width, 3), wait for its turn and say whether V was pressed."""
         pygame = self._pygame
         if self._surface is None:
             pygame.display.init()
@@ -37,6 +37,8 @@ class Window:
         pygame.display.flip()
         if self._fps:
             self._clock.tick(self._fps)
+        # Looked at rather than taken off the queue: whoever listens to the keys still gets every event.
+        return bool(pygame.key.get_just_pressed()[pygame.K_v])
 
     def close(self) -> None:
         """Close the window."""

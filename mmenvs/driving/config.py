@@ -19,6 +19,7 @@ SENSORS = (
     "radar",
     "state",
     "motion",
+    "goal",
     "navigation",
     "instruction",
 )
@@ -29,6 +30,7 @@ CAMERA_YAWS = {"front": 0.0, "left": 90.0, "right": -90.0, "rear": 180.0}
 ACTIONS = ("continuous", "discrete", "steer")
 VEHICLES = ("kinematic", "dynamic")
 VIEWS = ("chase", "driver", "top")
+REWARDS = ("progress", "safe_step", "goal")
 SPLITS = ("train", "test")
 
 #: Layouts that ``map`` can name.
@@ -56,6 +58,7 @@ class DrivingConfig:
         camera_range: Distance at which depth saturates [m].
         cameras: Where cameras look, from :data:`CAMERA_YAWS`; the key of all but the front one says so,
             such as ``camera_left`` or ``depth_rear``.
+        frame_stack: Pictures of ``camera`` that lie on top of each other, the newest in the last channels.
         bev_size: Height and width of the bird's-eye view [pixels].
         bev_resolution: Side of one of its pixels [m].
         bev_colour: Whether it shows colours instead of semantic classes.
@@ -102,7 +105,7 @@ class DrivingConfig:
         blocked_lanes: Most lanes that one row of obstacles blocks; at least one always stays open.
         pace: Steady speed of the ego under ``action="steer"`` [m/s].
         reward: ``"progress"`` (named terms, see the env's page) or ``"safe_step"`` (1 for a safe step
-            that moves along the road, else 0).
+            that moves along the road, else 0) or ``"goal"`` (0 in the parking space, else -1).
         split: ``"train"`` or ``"test"``: disjoint sets of scenarios.
         num_scenarios: Number of scenarios of the split; None for unlimited (train) or 200 (test).
         num_maps: Number of different roads that the scenarios of a split share.
@@ -117,6 +120,7 @@ class DrivingConfig:
     camera_fov: float = 90.0
     camera_range: float = 100.0
     cameras: tuple[str, ...] = ("front",)
+    frame_stack: int = 1
     bev_size: tuple[int, int] = (64, 64)
     bev_resolution: float = 0.5
     bev_colour: bool = False
@@ -201,8 +205,22 @@ class DrivingConfig:
         _one_of("vehicle", self.vehicle, VEHICLES)
         if self.vehicle == "dynamic" and self.action == "steer":
             raise ValueError("vehicle='dynamic' must be 'kinematic' with action='steer', which keeps a pace")
+        if self.reward == "goal" and (self.vehicle != "kinematic" or self.action == "steer"):
+            raise ValueError(
+                f"vehicle={self.vehicle!r}, action={self.action!r} must be 'kinematic' and 'continuous' or "
+                "'discrete' with reward='goal', because parking takes a reverse gear"
+            )
         _one_of("action", self.action, ACTIONS)
-        _one_of("reward", self.reward, ("progress", "safe_step"))
+        _one_of("reward", self.reward, REWARDS)
+        if (self.reward == "goal") != ("goal" in self.sensors) or (
+            self.reward == "goal" and self.map != "parking"
+        ):
+            raise ValueError(
+                f"reward={self.reward!r}, sensors={self.sensors}, map={self.map!r}: the reward 'goal', "
+                "the sensor 'goal' and the map 'parking' must be used together"
+            )
+        if "goal" in self.sensors and len(self.sensors) > 1:
+            raise ValueError(f"sensors={self.sensors} must be 'goal' alone, which holds motion and lidar")
         _one_of("split", self.split, SPLITS)
         _one_of("view", self.view, VIEWS)
         for name, low, high in (
@@ -228,6 +246,7 @@ class DrivingConfig:
                 _number(name, getattr(self, name), low, high)
         for name, low, high in (
             ("lidar_beams", 4, 4096),
+            ("frame_stack", 1, 16),
             ("lidar_layers", 1, 64),
             ("radar_targets", 1, 64),
             ("lanes", 1, 5),

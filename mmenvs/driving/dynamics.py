@@ -108,18 +108,25 @@ def drive_ego(
     if params.dynamic:
         _drive_dynamic(action_0, action_1, st.ROAD_FRICTION * friction, dt, ego)
         return
+    brake = min(st.MAX_BRAKE, st.TYRES * friction)
     if params.steer_task:
         acceleration = 0.0
         steering = action_0 * st.STEER_TASK_ANGLE
     else:
-        brake = min(st.MAX_BRAKE, st.TYRES * friction)
         acceleration = action_1 * (st.MAX_ACCELERATION if action_1 > 0.0 else brake)
         step = st.STEERING_RATE * dt
         steering = min(max(action_0 * st.MAX_STEERING, before - step), before + step)
         # A tyre cannot give more than this lateral acceleration: the car understeers instead.
         grip = math.atan(st.MAX_LATERAL * friction * st.WHEELBASE / max(speed * speed, 1.0))
         steering = min(max(steering, -grip), grip)
-    new_speed = max(speed + acceleration * dt, 0.0)
+    if params.parking and action_1 < 0.0:
+        # The pedal backwards brakes, and then reverses.
+        acceleration = action_1 * (brake if speed > 0.05 else st.MAX_ACCELERATION)
+    elif params.parking and speed < -0.05 and action_1 > 0.0:
+        acceleration = action_1 * brake
+    new_speed = max(speed + acceleration * dt, -st.REVERSE_SPEED if params.parking else 0.0)
+    if params.parking and speed * new_speed < 0.0:
+        new_speed = 0.0
     acceleration = (new_speed - speed) / dt
     x, y, heading, yaw_rate = bicycle_step(
         ego[st.X], ego[st.Y], ego[st.HEADING], 0.5 * (speed + new_speed), steering, dt
@@ -127,7 +134,7 @@ def drive_ego(
     ego[st.X], ego[st.Y], ego[st.HEADING] = x, y, heading
     ego[st.SPEED] = new_speed
     ego[st.STEERING] = steering
-    ego[st.WAIT] = ego[st.WAIT] + dt if new_speed < 0.4 else 0.0
+    ego[st.WAIT] = ego[st.WAIT] + dt if abs(new_speed) < 0.4 else 0.0
     ego[st.ACCELERATION] = acceleration
     ego[st.YAW_RATE] = yaw_rate
     ego[st.SIDE_ACCELERATION] = new_speed * yaw_rate

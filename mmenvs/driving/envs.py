@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mmenvs.driving.env import DrivingEnv
+from numpy.typing import NDArray
+
+from mmenvs.driving.env import DrivingEnv, DrivingVectorEnv
+from mmenvs.driving.sensors.goal import goal_reward
 
 
 class TaskEnv(DrivingEnv):
@@ -383,3 +386,61 @@ class InstructedEnv(TaskEnv):
     """
 
     task = "instructed"
+
+
+class GoalReward:
+    """The reward of goals that were not pursued, which hindsight experience replay asks for."""
+
+    def compute_reward(
+        self, achieved_goal: NDArray[Any], desired_goal: NDArray[Any], info: Any
+    ) -> NDArray[Any] | float:
+        """Return 0 where the achieved goal is the desired one, else -1.
+
+        Args:
+            achieved_goal: Shape (5,) or (batch, 5).
+            desired_goal: The same.
+            info: Not used.
+        """
+        reward = goal_reward(achieved_goal, desired_goal)
+        return reward if reward.ndim else float(reward)
+
+
+class ParkingEnv(GoalReward, TaskEnv):
+    """Park in a given space.
+
+    ## Description
+    A yard with four rows of parking spaces, upright or slanted, more than half of them taken.  The car may
+    drive forwards into its space or reverse into it.  A bump or a kerb stops the car, and the episode goes
+    on.  The environment is goal-conditioned and works with hindsight experience replay, for example
+    ``HerReplayBuffer`` of Stable-Baselines3.
+
+    ## Action Space
+    ``Box(-1, 1, (2,))``: steering, pedal; at standstill a negative pedal reverses, at up to 3 m/s.
+
+    ## Observation Space
+    | Key | Shape | Meaning |
+    | --- | --- | --- |
+    | ``observation`` | (42,) float32 | ``motion`` (6) and a lidar of 36 beams and 20 m |
+    | ``achieved_goal`` | (5,) float32 | x and y / 100 m, cosine and sine of the heading, speed / 10 m/s |
+    | ``desired_goal`` | (5,) float32 | the same of the parking space |
+
+    ## Rewards
+    0 in the space, else -1 a step; ``compute_reward(achieved_goal, desired_goal, info)`` gives it for any
+    goals.
+
+    ## Starting State
+    On the way in, at half the speed limit of 4 m/s.
+
+    ## Episode End
+    Success once the car stands within 0.6 m along, 0.35 m across and 10 degrees, below 0.5 m/s; truncation
+    after 500 steps.
+
+    ## Version History
+    - v0: first version
+    """
+
+    task = "parking"
+
+
+class ParkingVectorEnv(GoalReward, DrivingVectorEnv):
+    """Many worlds of :class:`ParkingEnv`, advanced together."""

@@ -24,6 +24,7 @@ from mmenvs.driving.actors.lists import Lists, fill_lists, items_needed, make_li
 from mmenvs.driving.actors.traffic import lateral_speed
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.dynamics import path_of
+from mmenvs.driving.parking import park
 from mmenvs.driving.roads.compiled import L_LENGTH, L_NEXT
 from mmenvs.driving.roads.lanes import lane_at, lane_width, place_on_lane, place_on_path
 from mmenvs.driving.roads.routes import P_CURVATURE, P_LEFT, P_LIMIT, P_RIGHT, P_SHIFT
@@ -300,6 +301,9 @@ def plan(
     lists = make_lists(roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2]))
     future = np.empty((worlds.boxes.shape[1], LOOKS, 6), np.float64)
     for world in range(begin, end):
+        if params.parking:
+            out[world, 0], out[world, 1] = park(world, worlds, roads)
+            continue
         slot = worlds.slot[world]
         lanes, samples = roads.lanes[slot], roads.samples[slot]
         ego = worlds.ego[world]

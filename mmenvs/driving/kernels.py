@@ -28,6 +28,7 @@ from mmenvs.driving.roads.network import SIGNAL, STOP
 from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION, P_LEFT, P_LIMIT, P_MEANING, P_RIGHT
 from mmenvs.driving.sensors.bev import overlook
 from mmenvs.driving.sensors.camera import photograph, portray
+from mmenvs.driving.sensors.goal import is_parked
 from mmenvs.driving.sensors.instruction import sentence_index
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_motion, measure_state, navigate
@@ -222,6 +223,7 @@ def _reset_worlds(
         worlds.wording[world] = params.first_wording + np.int64(draw)
         worlds.flags[world] = False
         worlds.steps[world] = 0
+        worlds.spot[world] = worlds.route[world] if params.parking else -1
         worlds.phase[world] = 1000.0 * uniform(worlds.random, world)
         _start_ego(world, params, worlds, roads)
         _place_ego_box(world, worlds)
@@ -272,17 +274,24 @@ def _step_worlds(
         worlds.steps[world] += 1
         step_traffic(world, params, worlds, roads, lists)
         step_people(world, params, worlds, roads)
+        ego = worlds.ego[world]
+        before_x, before_y, before_heading = ego[st.X], ego[st.Y], ego[st.HEADING]
         drive_ego(world, actions[world, 0], actions[world, 1], params, worlds)
         passed = localise_ego(world, worlds, roads)
         place_cars(world, worlds, roads)
         place_people_boxes(world, worlds, roads)
         _place_ego_box(world, worlds)
         hit = ego_collides(world, worlds)
-        judge(world, passed, hit, drivable, worlds, roads, maps)
+        judge(world, passed, hit, params, drivable, worlds, roads, maps)
         flags = worlds.flags[world]
+        if params.parking and failed(flags):  # a bump stops the car, and the episode goes on
+            ego[st.X], ego[st.Y], ego[st.HEADING], ego[st.SPEED] = before_x, before_y, before_heading, 0.0
+            ego[st.SIDE_SPEED] = ego[st.YAW_RATE] = 0.0
+            localise_ego(world, worlds, roads)
+            _place_ego_box(world, worlds)
         limit = min(params.speed_limit, path_of(world, worlds, roads)[worlds.ego_index[world], P_LIMIT])
         verdicts.rewards[world] = reward_terms(world, params, limit, worlds, verdicts.terms)
-        verdicts.terminated[world] = flags[st.SUCCESS] or failed(flags)
+        verdicts.terminated[world] = flags[st.SUCCESS] or (failed(flags) and not params.parking)
         take_stock(world, hit, limit, params, worlds, roads, verdicts.metrics[world], verdicts.scores[world])
 
 
@@ -319,6 +328,7 @@ def judge(
     world: int,
     passed: int,
     hit: int,
+    params: Params,
     drivable: BoolArray,
     worlds: Worlds,
     roads: Roads,
@@ -330,6 +340,7 @@ def judge(
         world: Index of the world.
         passed: Lane of a junction that the ego has just entered, -1 for none.
         hit: Box that the ego touches, -1 for none.
+        params: ``Params``.
         drivable: Whether a wheel may stand on each surface code, shape (256,).
         worlds: ``Worlds``.
         roads: ``Roads``.
@@ -351,6 +362,14 @@ def judge(
         elif lanes[passed, L_RULE] == STOP:
             flags[st.STOP_SIGN] = ego[st.SLOWEST] > STOPPED
     flags[st.OBSTRUCTION] = _obstructs(world, worlds)
+    if params.parking:
+        spot = roads.spots[slot, worlds.spot[world]]
+        flags[st.OFF_ROUTE] = False
+        flags[st.SUCCESS] = not failed(flags) and is_parked(
+            ego[st.X], ego[st.Y], math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING]), ego[st.SPEED],
+            spot[0], spot[1], math.cos(spot[2]), math.sin(spot[2]),
+        )  # fmt: skip
+        return
     arrived = ego[st.STATION] >= roads.routes[slot, route, R_FINISH]
     flags[st.SUCCESS] = arrived and not failed(flags)
 

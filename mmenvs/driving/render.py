@@ -33,18 +33,13 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 class Painter:
-    """Draws worlds of one simulator.
-
-    Attributes:
-        view: What is shown, one of :data:`~mmenvs.driving.config.VIEWS`; may be changed between frames.
-    """
+    """Draws worlds of one simulator, from its ``view``."""
 
     def __init__(self, simulator: DrivingSimulator) -> None:
-        """Start with the configured view and size; cameras are prepared when they are first needed."""
+        """Prepare the picture; cameras follow when they are first needed."""
         self._simulator = simulator
         config = simulator.config
         height, width = config.render_size
-        self.view = config.view
         self._size = (height * _OVERSAMPLING, width * _OVERSAMPLING)
         self._raw = np.zeros((*self._size, 3), np.uint8)
         self._views: OrderedDict[tuple[str, int], View] = OrderedDict()
@@ -55,12 +50,12 @@ class Painter:
         """Return the picture of one world, shape (height, width, 3).
 
         Raises:
-            ValueError: If :attr:`view` names no view.
+            ValueError: If the simulator's view is none of :data:`~mmenvs.driving.config.VIEWS`.
         """
         simulator = self._simulator
-        if self.view not in VIEWS:
-            raise ValueError(f"view={self.view!r} must be one of {', '.join(map(repr, VIEWS))}")
-        if self.view == "top":
+        if simulator.view not in VIEWS:
+            raise ValueError(f"view={simulator.view!r} must be one of {', '.join(map(repr, VIEWS))}")
+        if simulator.view == "top":
             if self._overhead is None:
                 self._overhead = Overhead(simulator, self._size)
             raw = self._overhead.paint(world)
@@ -78,7 +73,7 @@ class Painter:
         """Take the picture of the camera behind the car, or of the driver's."""
         simulator = self._simulator
         arguments = (
-            self._camera(self.view, int(simulator.worlds.look[world])),
+            self._camera(simulator.view, int(simulator.worlds.look[world])),
             simulator.worlds,
             simulator.maps,
             self._raw,
@@ -158,7 +153,7 @@ class Painter:
         gap = int(8 * unit)
         panels: list[tuple[str, NDArray[Any]]] = []
         if "camera" in observations:
-            panels.append(("camera", observations["camera"][world]))
+            panels.append(("camera", observations["camera"][world][..., -3:]))  # the newest of a stack
         if "semantic" in observations:
             panels.append(("semantic", CLASS_COLOURS[observations["semantic"][world, ..., 0]]))
         if "depth" in observations:

@@ -12,8 +12,18 @@ if TYPE_CHECKING:
     from mmenvs.driving.state import Params, Worlds
 
 #: Names of the reward terms, in the order of the array's columns.
-TERMS = ("progress", "speeding", "wrong_side", "comfort", "stop_sign", "infraction", "success", "safe_step")
-PROGRESS, SPEEDING, WRONG_SIDE, COMFORT, STOP_SIGN, INFRACTION, SUCCESS, SAFE_STEP = range(8)
+TERMS = (
+    "progress",
+    "speeding",
+    "wrong_side",
+    "comfort",
+    "stop_sign",
+    "infraction",
+    "success",
+    "safe_step",
+    "goal",
+)
+PROGRESS, SPEEDING, WRONG_SIDE, COMFORT, STOP_SIGN, INFRACTION, SUCCESS, SAFE_STEP, GOAL = range(9)
 
 PROGRESS_WEIGHT = 0.1  # per metre along the road
 SPEEDING_WEIGHT = 0.05  # per metre a second above the limit, a second
@@ -57,12 +67,15 @@ def reward_terms(
         params: ``Params``.
         limit: Speed limit where the ego is [m/s].
         worlds: ``Worlds``; flags, progress and speed are those of this step.
-        terms: Shape (worlds, 8), one column per name in :data:`TERMS`.
+        terms: Shape (worlds, 9), one column per name in :data:`TERMS`.
     """
     ego = worlds.ego[world]
     flags = worlds.flags[world]
     row = terms[world]
     row[:] = 0.0
+    if params.parking:
+        row[GOAL] = 0.0 if flags[st.SUCCESS] else -1.0
+        return float(row[GOAL])
     bad = failed(flags)
     if params.safe_step:
         moving = ego[st.PROGRESS] > MOVING_SHARE * params.pace * params.dt

@@ -18,7 +18,7 @@ from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
 from mmenvs.driving import kernels, rewards, weather
 from mmenvs.driving import state as st
-from mmenvs.driving.config import CAMERA_YAWS, PICTURES, DrivingConfig
+from mmenvs.driving.config import CAMERA_YAWS, PICTURES, VIEWS, DrivingConfig
 from mmenvs.driving.metrics.columns import METRIC_COLUMNS
 from mmenvs.driving.metrics.episode import METRICS
 from mmenvs.driving.render import Painter
@@ -29,7 +29,9 @@ from mmenvs.driving.roads.sources import compile_map, longest_route, road_settin
 from mmenvs.driving.sensors import motion, radar
 from mmenvs.driving.sensors.bev import make_chart
 from mmenvs.driving.sensors.camera import make_view
+from mmenvs.driving.sensors.goal import GOAL_NAMES, write_goals
 from mmenvs.driving.sensors.instruction import INSTRUCTION_LENGTH, VOCABULARY, instruction_table
+from mmenvs.driving.sensors.stacking import FrameStack
 
 # Salts that keep the streams of different purposes, and the two splits, apart.
 _SPLIT_SALT = {"train": 0x7261696E, "test": 0x74657374}
@@ -39,6 +41,8 @@ _WORLD_STREAM, _NOISE_STREAM, _MAP_STREAM, _SCENARIO_DRAW, _ROUTE_DRAW = (
 
 _NO_LIMIT = 60.0  # [m/s]
 _COSTLY = [st.COLLISION, st.OFF_ROAD, st.OFF_ROUTE, st.RED_LIGHT, st.STOP_SIGN, st.OBSTRUCTION]
+#: What the ``observation`` of a goal-conditioned task consists of.
+GOAL_SENSORS = ("motion", "lidar")
 #: The grid of ``action="discrete"``: five steering by three pedal values.
 DISCRETE_ACTIONS = np.array(
     [(steering, pedal) for pedal in (-0.6, 0.0, 0.8) for steering in (0.5, 0.12, 0.0, -0.12, -0.5)]
@@ -79,7 +83,12 @@ class DrivingSimulator(Simulator):
         self.pool = WorldPool(num_worlds, config.threads)
         self._make_spaces()
         self._make_sensors()
+        # Faults happen to a sensor, before its pictures are stacked.
+        self._readings = dict(self.observations)
         self._faults = FaultBank(self.observation_space, config.faults, num_worlds, self.pool)
+        self._stacks = self._stack_cameras()
+        if "goal" in config.sensors:
+            self._show_goals()
         self.rewards = np.zeros(num_worlds)
         self.terminated = np.zeros(num_worlds, bool)
         self._terms = np.zeros((num_worlds, len(rewards.TERMS)))
@@ -93,6 +102,7 @@ class DrivingSimulator(Simulator):
         self._drivable = surface.drivable()
         self._everyone = np.arange(num_worlds)
         self._kernels: dict[str, Any] = {}
+        self.views, self.view = VIEWS, config.view
         self._painter: Painter | None = None
         self.completion = np.zeros(num_worlds)
         self._cost = np.zeros(num_worlds)
@@ -147,7 +157,7 @@ class DrivingSimulator(Simulator):
         self._verdicts.scores[worlds] = 0.0
         self._run(kernels.reset_worlds, worlds, *self._reset_arguments())
         self._faults.reset(worlds, seeds)
-        self._observe(worlds)
+        self._observe(worlds, fresh=True)
         self._update_infos()
 
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_]) -> None:
@@ -205,7 +215,7 @@ class DrivingSimulator(Simulator):
         leaves: dict[str, gym_spaces.Space[Any]] = {}
         self.observations = {}
         self._pictures: dict[str, NDArray[Any]] = {}
-        for sensor in config.sensors:
+        for sensor in config.sensors if "goal" not in config.sensors else GOAL_SENSORS:
             space = makers[sensor]()
             if sensor not in PICTURES:
                 leaves[sensor] = space
@@ -274,6 +284,37 @@ class DrivingSimulator(Simulator):
                 buffers[sensor] = np.repeat(absent[sensor], len(config.cameras), axis=0)
         self._outputs = kernels.Outputs(**buffers)
 
+    def _show_goals(self) -> None:
+        """Show motion and lidar as one vector, and the goals beside it."""
+        parts = [self.observation_space[key] for key in GOAL_SENSORS]
+        low, high = (np.concatenate([getattr(part, side) for part in parts]) for side in ("low", "high"))
+        leaves: dict[str, gym_spaces.Space[Any]] = {
+            "observation": spaces.Vector(len(low), low=low, high=high),
+            "achieved_goal": spaces.Vector(len(GOAL_NAMES), names=GOAL_NAMES),
+            "desired_goal": spaces.Vector(len(GOAL_NAMES), names=GOAL_NAMES),
+        }
+        self.observation_space = gym_spaces.Dict(leaves)
+        self.observations = {
+            key: np.zeros((self.num_worlds, *(space.shape or ())), space.dtype)
+            for key, space in leaves.items()
+        }
+
+    def _stack_cameras(self) -> list[FrameStack]:
+        """Replace the pictures of ``camera`` by stacks of them, if that is asked for."""
+        depth = self.config.frame_stack
+        if depth == 1:
+            return []
+        stacks = []
+        leaves = dict(self.observation_space.spaces)
+        for key in [key for key in leaves if key.startswith("camera")]:
+            stack = FrameStack(self.observations[key], depth, self.pool)
+            height, width = self.config.camera_size
+            leaves[key] = spaces.Image(height, width, 3 * depth)
+            self.observations[key] = stack.frames
+            stacks.append(stack)
+        self.observation_space = gym_spaces.Dict(leaves)
+        return stacks
+
     def _make_infos(self) -> InfoArrays:
         flags = self.worlds.flags
         return {
@@ -298,15 +339,22 @@ class DrivingSimulator(Simulator):
         done = (self.worlds.ego[:, st.STATION] - self._start) / self._span
         np.clip(done, 0.0, 1.0, out=self.completion)
 
-    def _observe(self, which: NDArray[np.int64]) -> None:
+    def _observe(self, which: NDArray[np.int64], *, fresh: bool = False) -> None:
         if len(self._looks) > 1:  # worlds of one look in a row: their tables stay in the cache
             which = which[np.argsort(self.worlds.look[which], kind="stable")]
         self._run(kernels.observe_worlds, which, *self._observe_arguments())
-        if "bev" in self.observations:
+        if "bev" in self._readings:
             self._run(
-                kernels.overlook_worlds, which, self._chart, self.worlds, self.maps, self.observations["bev"]
+                kernels.overlook_worlds, which, self._chart, self.worlds, self.maps, self._readings["bev"]
             )
-        self._faults.apply(self.observations, which)
+        self._faults.apply(self._readings, which)
+        for stack in self._stacks:
+            stack.add(which, fresh)
+        if "desired_goal" in self.observations:
+            shown = [self._readings[key][which] for key in GOAL_SENSORS]
+            self.observations["observation"][which] = np.concatenate(shown, axis=1)
+            goals = (self.observations[key] for key in ("achieved_goal", "desired_goal"))
+            write_goals(which, self.worlds, self.roads, *goals)
 
     def _reset_arguments(self) -> tuple[Any, ...]:
         return self.params, self._looks, self.worlds, self.roads, self._verdicts.metrics

@@ -72,6 +72,7 @@ MOST_CROSSINGS = 64  # crossings of a map
 EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT, WHEELBASE = 4.6, 1.9, 1.5, 2.8
 MAX_STEERING = 0.45  # [rad]
 STEERING_RATE = 1.2  # [rad/s]
+REVERSE_SPEED = 3.0  # [m/s]
 MAX_ACCELERATION, MAX_BRAKE = 3.0, 7.0  # [m/s^2]
 MAX_LATERAL = 7.0  # lateral acceleration at which the tyres saturate on a dry road [m/s^2]
 ROAD_FRICTION = 0.9  # of dry asphalt
@@ -144,6 +145,7 @@ class Params(NamedTuple):
     safe_step: bool
     speed_limit: float
     pace: float
+    parking: bool
     dynamic: bool
     any_lane: bool
     keep_route: float
@@ -172,6 +174,7 @@ def make_params(config: DrivingConfig, speed_limit: float) -> Params:
         safe_step=config.reward == "safe_step",
         speed_limit=float(speed_limit),
         pace=float(config.pace),
+        parking=config.reward == "goal",
         dynamic=config.vehicle == "dynamic",
         any_lane=bool(config.any_lane),
         keep_route=0.0 if config.any_lane else 1.0,

@@ -60,6 +60,16 @@ TASKS: dict[str, dict[str, Any]] = {
         "traffic_speed": (6.0, 8.0),
         "pedestrians": 10,
     },
+    "parking": {
+        **_ROUTED,
+        "map": "parking",
+        "sensors": ("goal",),
+        "reward": "goal",
+        "lidar_beams": 36,
+        "lidar_range": 20.0,
+        "traffic_vehicles": 0,
+        "parked_share": 0.6,
+    },
     "night_fog": {
         "sensors": ("camera", "lidar", "radar", "state", "navigation"),
         "weather": ("night", "fog"),

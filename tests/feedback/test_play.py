@@ -54,14 +54,14 @@ def display(tmp_path) -> Iterator[str]:
 class Player:
     """The command in a window, and a hand on its keyboard."""
 
-    def __init__(self, display: str, store: Path, *options: str) -> None:
+    def __init__(self, display: str, store: Path, *options: str, env_id: str = ENV_ID) -> None:
         self.environment = os.environ | {
             "DISPLAY": display,
             "SDL_AUDIODRIVER": "dummy",
             "PYTHONPATH": str(HERE),
         }
         self.environment.pop("SDL_VIDEODRIVER", None)
-        arguments = ["play", ENV_ID, "--store", str(store), *options]
+        arguments = ["play", env_id, "--store", str(store), *options]
         self.process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *arguments],
             env=self.environment,
@@ -144,6 +144,18 @@ def test_pause_holds_the_world_and_still_takes_evaluations(display, tmp_path) ->
         steps = {player.press_until("plus", f"label {n}").split("step")[1] for n in range(2, 12)}
         assert len(steps) == 1
         player.press_until("q", "11 evaluations")
+    finally:
+        player.close()
+
+
+def test_v_changes_the_view_while_nothing_else_moves(display, tmp_path) -> None:
+    player = Player(display, tmp_path / "labels.db", "--seed", "1", env_id="mmenvs:mmenvs/PathPlanning-v0")
+    try:
+        player.wait_for("ready")
+        player.key("key", "p")
+        shown = [player.press_until("v", "view").split()[1] for _ in range(3)]
+        assert shown == ["driver", "top", "chase"]
+        player.press_until("q", "0 evaluations")
     finally:
         player.close()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Params, Worlds
 
+ROOM_TO_PARK = 4.0  # between the middles of the ego's parking space and of one that is taken [m]
 KEEP_FROM_JUNCTION = 25.0  # no obstacle this near to either end of a lane that leads on [m]
 
 
@@ -159,6 +160,10 @@ def _park(
     slot = worlds.slot[world]
     for spot in range(roads.counts[slot, N_SPOTS]):
         taken = uniform(worlds.random, world) < params.parked_share
-        if taken and spot != worlds.spot[world]:
+        goal = roads.spots[slot, max(worlds.spot[world], 0)]
+        dx, dy = roads.spots[slot, spot, 0] - goal[0], roads.spots[slot, spot, 1] - goal[1]
+        # Room to manoeuvre: the spaces beside the ego's stay free.
+        near = worlds.spot[world] >= 0 and dx * dx + dy * dy < ROOM_TO_PARK * ROOM_TO_PARK
+        if taken and not near:
             length = uniform_between(worlds.random, world, 3.9, 4.7)
             _add(world, -1, spot, 0.0, length, 1.82, 1.5, st.PARKED, worlds)

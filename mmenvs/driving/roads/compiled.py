@@ -125,6 +125,10 @@ def _span(network: Network, way: routes.Route, path: NDArray[np.float32]) -> tup
     """Return where on its path an episode begins and where it is won [m]."""
     first, last = network.lanes[way.lanes[0]], network.lanes[way.lanes[-1]]
     start = min(net.RUN_IN, 0.4 * first.length)
+    if way.spot >= 0:
+        spot = network.spots[way.spot]
+        away = np.hypot(path[:, routes.P_X] - spot.x, path[:, routes.P_Y] - spot.y)
+        return start, max(float(away.argmin()), start + 1.0)
     end = min(net.RUN_OUT, 0.4 * last.length)
     return start, max(len(path) - 1 - end, start + 1.0)
 

@@ -60,11 +60,13 @@ class Route:
         length: About how long the way is [m].
         meaning: What is said of it all along, one of :data:`~mmenvs.driving.sensors.instruction.MEANINGS`;
             -1 to announce the turns.
+        spot: Parking space beside the last lane that is the goal; -1 for none.
     """
 
     lanes: tuple[int, ...]
     length: float
     meaning: int = -1
+    spot: int = -1
 
 
 def find_route(network: Network, start: int, goals: Sequence[int]) -> Route | None:

@@ -106,12 +106,15 @@ def compile_map(config: DrivingConfig, seed: int) -> dict[str, NDArray[Any]]:
         network = layout.network
         if config.map == "racetrack":
             routes = [find_loop(network, layout.starts[0], 0.0, laps=1)]
+        elif config.map == "parking":
+            routes = _into_spots(layout)
         elif config.map == "town":
             routes = _roam(network, MOST_ROUTES, rng)
         else:
             routes = _ways(layout, source.every_goal, rng)
         if source.meaning >= 0:
-            routes = [replace(way, meaning=source.meaning + k) for k, way in enumerate(routes)]
+            step = 1 if source.every_goal else 0
+            routes = [replace(way, meaning=source.meaning + k * step) for k, way in enumerate(routes)]
     if config.emergency:
         routes = [replace(way, meaning=words.YIELD_EMERGENCY) for way in routes]
     if not routes:
@@ -140,6 +143,22 @@ def _ways(layout: Layout, every_goal: bool, rng: np.random.Generator) -> list[Ro
         if route is not None
     ]
     return routes[:MOST_ROUTES]
+
+
+def _into_spots(layout: Layout) -> list[Route]:
+    """Return a route into each parking space, from the aisle beside it."""
+    network = layout.network
+    routes = []
+    for number, spot in enumerate(network.spots):
+        away = [
+            np.hypot(*(network.lanes[goal].centre[:, :2] - (spot.x, spot.y)).T).min() for goal in layout.goals
+        ]
+        aisle = layout.goals[int(np.argmin(away))]
+        way = find_route(network, layout.starts[0], [aisle])
+        if way is None:
+            raise RoadError(f"{network.name}: no way leads to the parking space {number}")
+        routes.append(replace(way, spot=number))
+    return routes
 
 
 def _roam(network: Network, most: int, rng: np.random.Generator) -> list[Route]:

@@ -81,6 +81,8 @@ def _head(
     semantic: ByteArray,
 ) -> None:
     """Draw one head; ``facing`` is the cosine of the angle at which its front is seen."""
+    # As exact as the buffer: lamps lie on the housing at its very depth, or depth would tell which is lit.
+    depth = np.float64(np.float32(depth))
     scale = scene.focal / depth
     base = scene.horizon + scene.mount_height * scale
     centre = across * scale + 0.5 * scene.width
@@ -131,7 +133,7 @@ def _head(
             u = (column + 0.5 - centre) / max(narrow, 0.5)
             half = radius * math.sqrt(max(1.0 - u * u, 0.0)) if radius > 1.6 else radius
             span(
-                place - half, place + half, column, depth - 0.02, shown[0], shown[1], shown[2],
+                place - half, place + half, column, depth, shown[0], shown[1], shown[2],
                 np.int64(SIGNAL), zbuffer, rgb, semantic,
             )  # fmt: skip
         if lamp == lit and len(rgb):

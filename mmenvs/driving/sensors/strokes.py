@@ -39,7 +39,7 @@ def span(
     first = max(int(math.ceil(row_0 - 0.5)), 0)
     last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
     for row in range(first, last):
-        if depth < zbuffer[row, column]:
+        if depth <= zbuffer[row, column]:
             zbuffer[row, column] = depth
             if len(rgb):
                 rgb[row, column, 0] = red
