@@ -40,7 +40,7 @@ TOWN: dict[str, Any] = {
     "traffic_vehicles": 20,
     "pedestrians": 6,
     "cyclists": 4,
-    "obstacles": 0,
+    "obstacle_spacing": 0.0,
 }
 _ACTIONS = 16
 #: Roads that the scenarios of a split share by default: visited once before anything is measured.

@@ -29,6 +29,7 @@ from mmenvs.driving.roads.routes import P_LANE, P_LANE_STATION, P_LEFT, P_LIMIT,
 from mmenvs.driving.sensors.bev import overlook
 from mmenvs.driving.sensors.camera import photograph, portray
 from mmenvs.driving.sensors.goal import is_parked
+from mmenvs.driving.sensors.houses import CURTAIN_ROWS
 from mmenvs.driving.sensors.instruction import sentence_index
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_motion, measure_state, navigate
@@ -415,7 +416,7 @@ def observe_worlds(
     out: Outputs,
 ) -> None:
     """Write the observations of the worlds ``which[begin:end]``."""
-    zbuffer = np.empty((view.height, view.width), np.float32)
+    zbuffer = np.empty((view.height + CURTAIN_ROWS, view.width), np.float32)
     codes = np.empty(view.width, np.uint8)
     visible = np.empty(worlds.boxes.shape[1], np.int64)
     near = np.empty(maps.scenery.shape[1], np.int64)
@@ -526,7 +527,7 @@ def portray_worlds(
     rgb: ByteArray,
 ) -> None:
     """Take a picture for people of the worlds ``begin`` to ``end``, each into the same ``rgb``."""
-    zbuffer = np.empty((view.height, view.width), np.float32)
+    zbuffer = np.empty((view.height + CURTAIN_ROWS, view.width), np.float32)
     visible = np.empty(worlds.boxes.shape[1], np.int64)
     near = np.empty(maps.scenery.shape[1], np.int64)
     semantic = np.empty((0, 0, 1), np.uint8)

@@ -21,7 +21,8 @@ solids       boxes and how they are decorated
 vehicles     cars, vans, lorries, rescue vehicles, barriers, cones
 people       pedestrians, cyclists
 signals      traffic lights
-scenery      trees, bushes, houses, posts, lamps
+houses       houses, and what they hide
+scenery      trees, bushes, posts, lamps
 glow         halos of lamps
 lens         rain, glare, noise
 ===========  =====================================================================
@@ -43,6 +44,7 @@ from mmenvs.driving.roads import surface
 from mmenvs.driving.roads.raster import CELL, LEVELS
 from mmenvs.driving.sensors.glow import glow_vehicle, light_road
 from mmenvs.driving.sensors.ground import draw_ground, draw_smooth_ground, ground_table, headlight_mask
+from mmenvs.driving.sensors.houses import CURTAIN_ROWS, covered
 from mmenvs.driving.sensors.lens import glare_veil, grain_table, look_through
 from mmenvs.driving.sensors.people import draw_person
 from mmenvs.driving.sensors.scene import LAMP_AHEAD, Scene, light_of, look_out
@@ -57,6 +59,9 @@ from mmenvs.driving.weather import LOOKS, look_at
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.state import Worlds
+
+
+_AROUND = 0.6  # how far shadows, lamps and limbs stand out of a box [m]
 
 
 class View(NamedTuple):
@@ -229,7 +234,7 @@ def photograph(
         view: The cameras.
         worlds: ``Worlds``.
         maps: ``Maps``.
-        zbuffer: Scratch, shape (height, width), float32.
+        zbuffer: Scratch, shape (height + CURTAIN_ROWS, width), float32.
         codes: Scratch, shape (width,), uint8.
         visible: Scratch, shape (boxes,), int64.
         near: Scratch, shape (scenery items of a map,), int64.
@@ -281,46 +286,58 @@ def _draw_solids(
     scene: Scene,
     worlds: Worlds,
     maps: Maps,
-    zbuffer: FloatArray,
+    scratch: FloatArray,
     visible: IntArray,
     near: IntArray,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw all that stands on the ground: shadows first, then whatever casts them, then what glows."""
+    """Draw all that stands on the ground: houses first, because they hide the most; what glows last."""
+    zbuffer, curtain = scratch[:-CURTAIN_ROWS], scratch[-CURTAIN_ROWS:]
     zbuffer[:] = FLAT
     slot = worlds.slot[world]
     boxes = worlds.boxes[world]
+    pictured, low_sun = len(rgb) > 0, scene.cast_x != 0.0 or scene.cast_y != 0.0
     count = 0
     for k in range(worlds.box_count[world]):
         if in_view(scene, boxes[k]):
             visible[count] = k
             count += 1
+            if pictured and scene.night:
+                light_road(scene, boxes[k], rgb)
     things = gather_scenery(scene, slot, maps, near)
-    if len(rgb) and (scene.night or scene.cast_x != 0.0 or scene.cast_y != 0.0):
+    if pictured and scene.night:
         light_scenery(scene, slot, maps, near, things, zbuffer, rgb)
-    total = count + 1 if show_ego else count
-    for k in range(total if len(rgb) else 0):
+    draw_scenery(scene, slot, maps, near, things, curtain, zbuffer, rgb, semantic)
+    if maps.signal_count[slot] > 0:
+        draw_signals(scene, world, slot, worlds, maps, zbuffer, rgb, semantic)
+    shown = 0
+    for k in range(count + 1 if show_ego else count):
         box = boxes[visible[k]] if k < count else worlds.ego_box[world]
-        if scene.night and k < count:
-            light_road(scene, box, rgb)
-        draw_shadow(scene, box, zbuffer, rgb)
-    for k in range(total):
-        box = boxes[visible[k]] if k < count else worlds.ego_box[world]
-        ahead = (box[st.B_X] - scene.x) * scene.cos + (box[st.B_Y] - scene.y) * scene.sin
+        dx, dy = np.float64(box[st.B_X]) - scene.x, np.float64(box[st.B_Y]) - scene.y
+        ahead, aside = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
+        high, radius = np.float64(box[st.B_HEIGHT]), np.float64(box[st.B_RADIUS])
+        # A shadow falls on ground that nothing covers, so it may be drawn at any time, and but once.
+        hides = covered(scene, ahead, aside, radius + _AROUND, high + _AROUND, curtain)
+        if pictured and (low_sun or not hides):
+            draw_shadow(scene, box, zbuffer, rgb)
+        if hides:
+            continue
         paint = rgb if ahead < scene.clear_reach else rgb[:0]
         if box[st.B_KIND] >= st.CYCLIST:
             draw_person(scene, box, zbuffer, paint, semantic)
         else:
             draw_vehicle(scene, box, zbuffer, paint, semantic)
-    draw_scenery(scene, slot, maps, near, things, zbuffer, rgb, semantic)
-    if maps.signal_count[slot] > 0:
-        draw_signals(scene, world, slot, worlds, maps, zbuffer, rgb, semantic)
-    if len(rgb) == 0:
+        if k < count:
+            visible[shown] = visible[k]
+            shown += 1
+    if not pictured:
         return
+    if low_sun:
+        light_scenery(scene, slot, maps, near, things, zbuffer, rgb)
     if scene.night:
         glow_scenery(scene, slot, maps, near, things, zbuffer, rgb)
-    for k in range(total):
-        box = boxes[visible[k]] if k < count else worlds.ego_box[world]
+    for k in range(shown + 1 if show_ego else shown):
+        box = boxes[visible[k]] if k < shown else worlds.ego_box[world]
         if scene.lamps > 0.0 or box[st.B_KIND] == st.EMERGENCY:
             glow_vehicle(scene, box, zbuffer, rgb)

@@ -1,4 +1,7 @@
-"""Trees, bushes, houses, posts and lamps; see :mod:`mmenvs.driving.sensors.strokes` for the arguments."""
+"""How scenery is gathered, and trees, bushes, posts and lamps.
+
+See :mod:`mmenvs.driving.sensors.strokes` for the arguments that the drawing functions share.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,19 @@ from mmenvs.core.arrays import ByteArray, FloatArray, IntArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving.roads import network
 from mmenvs.driving.roads.compiled import GRID
-from mmenvs.driving.roads.surface import BUILDING, POLE, VEGETATION
+from mmenvs.driving.roads.surface import POLE, VEGETATION
 from mmenvs.driving.sensors.glow import halo
+from mmenvs.driving.sensors.houses import covered, draw_house, open_curtain
 from mmenvs.driving.sensors.scene import Scene, air_at, hazed
 from mmenvs.driving.sensors.shadows import cast_box, cast_crown, light_pool
-from mmenvs.driving.sensors.solids import PLAIN, POST, WALL, draw_prism, face_shade
-from mmenvs.driving.sensors.strokes import FLAT, NEAR, columns_of, enter_box, span
+from mmenvs.driving.sensors.solids import PLAIN, POST, draw_prism
+from mmenvs.driving.sensors.strokes import NEAR, span
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
 
+_ITEM_BITS = 20  # of a sorting key; above them lies the depth
+_KEYS_PER_METRE, _KEY_OFFSET = 64.0, 1 << 16
 _CAST_MARGIN = 36.0  # things this far outside the view may cast a shadow into it [m]
 
 
@@ -123,58 +129,13 @@ def _plant(
 
 
 @inner_function
-def _roof(
-    scene: Scene,
-    depth: float,
-    across: float,
-    box_cos: float,
-    box_sin: float,
-    thing: FloatArray,
-    zbuffer: FloatArray,
-    rgb: ByteArray,
-    semantic: ByteArray,
-) -> None:
-    """Draw the gabled roof of a house, whose ridge runs along its length."""
-    half_length, half_width = (
-        np.float64(thing[network.S_HALF_LENGTH]) + 0.4,
-        np.float64(thing[network.S_HALF_WIDTH]) + 0.4,
-    )
-    high, hue = np.float64(thing[network.S_HEIGHT]), np.float64(thing[network.S_HUE])
-    heading_cos, heading_sin = np.float64(thing[network.S_COS]), np.float64(thing[network.S_SIN])
-    ridge = 0.8 * half_width
-    air = air_at(scene, depth, across, 0.2)
-    first, last = columns_of(scene, depth, across, box_cos, box_sin, half_length, half_width)
-    origin_a = -(depth * box_cos + across * box_sin)
-    origin_b = across * box_cos - depth * box_sin
-    for column in range(first, last):
-        slope = (column + 0.5 - 0.5 * scene.width) / scene.focal
-        enter, leave, face, dir_a, dir_b = enter_box(
-            slope, origin_a, origin_b, box_cos, box_sin, half_length, half_width
-        )
-        if enter >= FLAT:
-            continue
-        shade = face_shade(scene, face, dir_a, dir_b, heading_cos, heading_sin)
-        rise = ridge * (1.0 - abs(origin_b + enter * dir_b) / half_width)
-        scale = scene.focal / enter
-        eaves = scene.horizon + (scene.mount_height - high) * scale
-        top = eaves - rise * scale
-        across_ridge = -origin_b / dir_b
-        if enter < across_ridge < leave:
-            top = min(top, scene.horizon + (scene.mount_height - high - ridge) * scene.focal / across_ridge)
-        r, g, b = hazed(150.0 + 30.0 * hue, 74.0 + 12.0 * hue, 56.0, shade + 0.1, air)
-        if face == 0:  # the gable is wall, not roof
-            r, g, b = hazed(198.0 + 30.0 * hue, 182.0 + 34.0 * hue, 158.0 + 50.0 * hue, shade, air)
-        span(top, eaves, column, enter, r, g, b, np.int64(BUILDING), zbuffer, rgb, semantic)
-
-
-@inner_function
 def gather_scenery(
     scene: Scene,
     slot: int,
     maps: Maps,
     near: IntArray,
 ) -> int:
-    """Write the indices of the scenery that may show, or cast a long shadow into the picture.
+    """Write the indices of the scenery that may show, or cast a long shadow, from near to far.
 
     Args:
         scene: The eye.
@@ -212,8 +173,15 @@ def gather_scenery(
             wide = thing[network.S_HALF_LENGTH] + thing[network.S_HALF_WIDTH]
             if depth < NEAR - more or depth > reach or abs(across) > depth * spread + 1.5 * wide + more:
                 continue
-            near[count] = item
+            key = (np.int64(depth * _KEYS_PER_METRE) + _KEY_OFFSET) << _ITEM_BITS | item
+            place = count
+            while place > 0 and near[place - 1] > key:
+                near[place] = near[place - 1]
+                place -= 1
+            near[place] = key
             count += 1
+    for k in range(count):
+        near[k] &= (1 << _ITEM_BITS) - 1
     return count
 
 
@@ -279,11 +247,13 @@ def draw_scenery(
     maps: Maps,
     near: IntArray,
     count: int,
+    curtain: FloatArray,
     zbuffer: FloatArray,
     picture: ByteArray,
     semantic: ByteArray,
 ) -> None:
-    """Draw the gathered scenery."""
+    """Draw the gathered scenery, from near to far; see :mod:`~mmenvs.driving.sensors.houses`."""
+    open_curtain(curtain)
     for k in range(count):
         thing = maps.scenery[slot, near[k]]
         dx, dy = thing[network.S_X] - scene.x, thing[network.S_Y] - scene.y
@@ -297,24 +267,23 @@ def draw_scenery(
         high, hue = np.float64(thing[network.S_HEIGHT]), np.float64(thing[network.S_HUE])
         radius = np.float64(thing[network.S_HALF_WIDTH])
         scale = scene.focal / depth
+        if kind == network.HOUSE:
+            draw_house(scene, depth, across, thing, curtain, zbuffer, rgb, semantic)
+            continue
+        if covered(scene, depth, across, wide, high, curtain):
+            continue
         if kind in (network.TREE, network.BUSH):
             _plant(scene, depth, across, radius, high, hue, kind == network.TREE, zbuffer, rgb, semantic)
             continue
-        if kind != network.HOUSE and wide * scale < 0.5:
+        if wide * scale < 0.5:
             continue
         heading_cos, heading_sin = np.float64(thing[network.S_COS]), np.float64(thing[network.S_SIN])
         box_cos = heading_cos * scene.cos + heading_sin * scene.sin
         box_sin = heading_cos * scene.sin - heading_sin * scene.cos
         red = green = blue = 232.0 if kind == network.POST else 112.0
         style = np.int64(POST) if kind == network.POST else np.int64(PLAIN)
-        label = np.int64(POLE)
-        if kind == network.HOUSE:
-            red, green, blue = 206.0 + 30.0 * hue, 190.0 + 34.0 * hue, 166.0 + 50.0 * hue
-            style, label = np.int64(WALL), np.int64(BUILDING)
         draw_prism(
             scene, depth, across, box_cos, box_sin, heading_cos, heading_sin,
             np.float64(thing[network.S_HALF_LENGTH]), radius, 0.0, high, style,
-            red, green, blue, label, zbuffer, rgb, semantic,
+            red, green, blue, np.int64(POLE), zbuffer, rgb, semantic,
         )  # fmt: skip
-        if kind == network.HOUSE:
-            _roof(scene, depth, across, box_cos, box_sin, thing, zbuffer, rgb, semantic)

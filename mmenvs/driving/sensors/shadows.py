@@ -1,7 +1,8 @@
 """What things do to the light on the ground: shadows under and behind them, and pools of lamp light.
 
-They are drawn on the bare ground, before the solids.  A pixel is darkened once, however many shadows
-fall on it: ``zbuffer`` remembers, with a depth just short of :data:`~mmenvs.driving.sensors.strokes.FLAT`.
+Pools of light are drawn before the solids, shadows on whatever ground nothing covers.  A pixel is
+darkened once, however many fall on it: ``zbuffer`` remembers, with a depth just short of
+:data:`~mmenvs.driving.sensors.strokes.FLAT`.
 
 A patch of ground is described in its own frame: its centre is ``depth`` ahead of the eye and ``across``
 to the right of it, and its length runs along ``cos`` ahead and ``sin`` to the right.  A row of the

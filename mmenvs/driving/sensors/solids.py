@@ -1,4 +1,4 @@
-"""Upright boxes as a camera sees them: walls, car bodies, cabins, lorries, barriers, posts.
+"""Upright boxes as a camera sees them: car bodies, cabins, lorries, barriers, posts.
 
 See :mod:`mmenvs.driving.sensors.strokes` for the arguments that the drawing functions share.
 """
@@ -15,7 +15,7 @@ from mmenvs.driving.sensors.scene import Air, Scene, air_at, glowing, hazed
 from mmenvs.driving.sensors.strokes import FLAT, columns_of, enter_box, lid, repaint, span
 
 # How a box is decorated.
-PLAIN, BODY, CABIN, VAN, BARRIER, WALL, POST, CARGO, CAB, CHASSIS, RESCUE, BEACON = range(12)
+PLAIN, BODY, CABIN, VAN, BARRIER, POST, CARGO, CAB, CHASSIS, RESCUE, BEACON = range(11)
 
 
 @inner_function
@@ -63,7 +63,7 @@ def draw_prism(
     first, last = columns_of(scene, depth, across, box_cos, box_sin, half_length, half_width)
     if first >= last:
         return
-    air = air_at(scene, depth, across, 0.6 if style == WALL else 1.0)
+    air = air_at(scene, depth, across, 1.0)
     # Decoration smaller than a pixel is noise to an agent and time to us.
     detailed = scene.focal > 3.0 * depth
     inverse_focal = 1.0 / scene.focal
@@ -90,7 +90,7 @@ def draw_prism(
                 repaint(
                     base - 0.86 * high * scale, base - 0.66 * high * scale, column, enter, dark, zbuffer, rgb
                 )
-        elif style != PLAIN and style != BEACON and (detailed or style in (BARRIER, WALL)):
+        elif style != PLAIN and style != BEACON and (detailed or style == BARRIER):
             u = (
                 (origin_b + enter * dir_b) / half_width
                 if face == 0
@@ -140,47 +140,12 @@ def _decorate(
             paint = hazed(214.0, 60.0, 40.0, shade + 0.15, air)
         repaint(top, base - 0.45 * high * scale, column, depth, paint, zbuffer, rgb)
         return
-    if style == WALL:
-        _windows(
-            scene, abs(u) * (half_length if face else half_width), high, base, scale,
-            column, depth, shade, air, zbuffer, rgb,
-        )  # fmt: skip
-        return
     if style == CARGO:
         _cargo(face, u, base, scale, low, high, column, depth, shade, air, zbuffer, rgb)
         return
     if style == RESCUE:
         _livery(face, front, u, half_length, base, scale, high, column, depth, shade, air, zbuffer, rgb)
     _bodywork(style, face, front, u, half_length, base, scale, high, low, column, depth, air, zbuffer, rgb)
-
-
-@inner_function
-def _windows(
-    scene: Scene,
-    along: float,
-    high: float,
-    base: float,
-    scale: float,
-    column: int,
-    depth: float,
-    shade: float,
-    air: Air,
-    zbuffer: FloatArray,
-    rgb: ByteArray,
-) -> None:
-    """Add the windows of a house; at night people are at home behind half of them."""
-    cell = along / 2.6
-    part = cell - math.floor(cell)
-    if not 0.3 < part < 0.72:
-        return
-    storey, number = 1.0, int(math.floor(cell)) + int(8.0 * high)
-    while storey + 1.2 < high:
-        glass = hazed(70.0, 86.0, 104.0, 0.7 + 0.4 * shade, air)
-        if scene.night and (number * 7 + 3 * (number >> 2)) & 3 < 2:
-            glass = glowing(255.0, 206.0, 128.0, air)
-        repaint(base - (storey + 1.2) * scale, base - storey * scale, column, depth, glass, zbuffer, rgb)
-        storey += 2.7
-        number += 5
 
 
 @inner_function
