@@ -16,7 +16,8 @@ from mmenvs.driving import state as st
 from mmenvs.driving.config import VIEWS
 from mmenvs.driving.sensors.bev import CLASS_COLOURS
 from mmenvs.driving.sensors.camera import View, make_view
-from mmenvs.driving.sensors.overhead import Overhead
+from mmenvs.driving.sensors.goal import goal_corners
+from mmenvs.driving.sensors.overhead import Overhead, mark_ground
 
 if TYPE_CHECKING:
     from mmenvs.driving.simulator import DrivingSimulator
@@ -25,6 +26,7 @@ Picture = NDArray[np.uint8]
 
 _OVERSAMPLING = 2
 _MOST_VIEWS = 6  # cameras kept ready
+_CUT = 0.5  # nearest point of the ground that is marked [m]
 _INK = (245, 247, 250)
 _FAINT = (168, 178, 190)
 _ACCENT = (88, 190, 255)
@@ -72,15 +74,20 @@ class Painter:
     def _photograph(self, world: int) -> Picture:
         """Take the picture of the camera behind the car, or of the driver's."""
         simulator = self._simulator
+        worlds = simulator.worlds
+        view = self._camera(simulator.view, int(worlds.look[world]))
         arguments = (
-            self._camera(simulator.view, int(simulator.worlds.look[world])),
-            simulator.worlds,
+            view,
+            worlds,
             simulator.maps,
             self._raw,
         )
         if self._entry is None:
             self._entry = entry_point(kernels.portray_worlds, 0, 1, *arguments)
         self._entry(world, world + 1, *arguments)
+        if worlds.spot[world] >= 0:
+            corners = goal_corners(world, worlds, simulator.roads)
+            mark_ground(self._raw, project_ground(corners, worlds.ego[world], view))
         return self._raw
 
     def _camera(self, name: str, look: int) -> View:
@@ -130,6 +137,9 @@ class Painter:
         for flag, label, tint in (
             (st.COLLISION, "COLLISION", _BAD),
             (st.OFF_ROAD, "OFF ROAD", _BAD),
+            (st.RED_LIGHT, "RED LIGHT", _BAD),
+            (st.OFF_ROUTE, "OFF ROUTE", _BAD),
+            (st.OBSTRUCTION, "IN THE WAY", _BAD),
             (st.SUCCESS, "FINISH", _GOOD),
         ):
             if flags[flag]:
@@ -144,7 +154,16 @@ class Painter:
                 )
                 _text(picture, label, place, 1.1 * unit, tint, 2)
                 break
+        if "instruction" in simulator.observations:
+            self._instruction(picture, simulator.instruction_text(world), height - bar, unit)
         self._thumbnails(picture, world, unit)
+
+    def _instruction(self, picture: Picture, text: str, bottom: int, unit: float) -> None:
+        """Write what the navigator says, above the dashboard."""
+        size = cv2.getTextSize(text, _FONT, 0.46 * unit, 1)[0]
+        x = (picture.shape[1] - size[0]) // 2
+        _glass(picture, x - int(12 * unit), bottom - int(34 * unit), size[0] + int(24 * unit), int(26 * unit))
+        _text(picture, text, (x, bottom - int(16 * unit)), 0.46 * unit, _INK)
 
     def _thumbnails(self, picture: Picture, world: int, unit: float) -> None:
         """Show what the agent sees, in a row at the upper right."""
@@ -176,6 +195,33 @@ class Painter:
             _glass(picture, x, gap + side - int(15 * unit), side, int(15 * unit))
             _text(picture, name, (x + int(5 * unit), gap + side - int(4 * unit)), 0.34 * unit, _INK)
             x -= gap
+
+
+def project_ground(points: NDArray[np.float64], ego: NDArray[np.float64], view: View) -> NDArray[np.float64]:
+    """Return where a polygon on the ground lies in a picture, cut off just before the eye.
+
+    Args:
+        points: Its corners [m], shape (corners, 2).
+        ego: Row of ``Worlds.ego``.
+        view: The camera, which looks ahead.
+
+    Returns:
+        Corners as (column, row), shape (n, 2); none if all of it lies behind the eye.
+    """
+    cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
+    away = points - (ego[st.X] + view.mount_ahead * cos, ego[st.Y] + view.mount_ahead * sin)
+    depth, across = away @ (cos, sin), away @ (sin, -cos)
+    corners: list[tuple[float, float]] = []
+    for k in range(len(points)):
+        near, far = depth[k - 1], depth[k]
+        if (near < _CUT) != (far < _CUT):
+            share = (_CUT - near) / (far - near)
+            corners.append((_CUT, across[k - 1] + share * (across[k] - across[k - 1])))
+        if far >= _CUT:
+            corners.append((far, across[k]))
+    ahead, aside = np.array(corners, np.float64).reshape(-1, 2).T
+    scale = view.focal / ahead
+    return np.stack([aside * scale + 0.5 * view.width, view.horizon + view.mount_height * scale], axis=1)
 
 
 def lidar_plot(scan: NDArray[np.float32], side: int) -> Picture:

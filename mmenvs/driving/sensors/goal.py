@@ -82,3 +82,11 @@ def write_goals(
     desired[which] = np.stack([*place, np.zeros(len(which))], 1)
     np.clip(achieved, -1.0, 1.0, out=achieved)
     np.clip(desired, -1.0, 1.0, out=desired)
+
+
+def goal_corners(world: int, worlds: Worlds, roads: Roads) -> NDArray[np.float64]:
+    """Return the corners of a world's parking space [m], shape (4, 2), in order around it."""
+    x, y, heading, length, width = roads.spots[worlds.slot[world], worlds.spot[world]].astype(np.float64)
+    ahead, aside = np.array([[1, 1, -1, -1], [1, -1, -1, 1]]) * 0.5 * np.array([[length], [width]])
+    cos, sin = np.cos(heading), np.sin(heading)
+    return np.stack([x + ahead * cos - aside * sin, y + ahead * sin + aside * cos], axis=1)

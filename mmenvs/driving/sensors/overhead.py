@@ -14,6 +14,7 @@ from mmenvs.core.kernels import entry_point, kernel
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network, surface
 from mmenvs.driving.roads.raster import CELL, LEVELS
+from mmenvs.driving.sensors.goal import goal_corners
 from mmenvs.driving.sensors.ground import headlight_mask, smooth_row
 from mmenvs.driving.sensors.scene import L_EXTINCTION, L_TINT, L_WET, LAMP_AHEAD, light_of
 from mmenvs.driving.sensors.signals import lamp_colour
@@ -32,6 +33,7 @@ ACROSS = 84.0  # what the width of the picture shows [m]
 EGO_ROW = 0.66  # where the ego is, as a share of the height from the top
 _EGO_PAINT = (60.0, 156.0, 240.0)
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV takes
+_GOAL = (88, 190, 255)
 
 
 @kernel
@@ -78,6 +80,16 @@ def survey_worlds(
             )  # fmt: skip
 
 
+def mark_ground(picture: Picture, points: Points) -> None:
+    """Lay a coloured sheet with a bright edge on a picture, in place; points are (column, row)."""
+    if len(points) < 3:
+        return
+    sheet = picture.copy()
+    cv2.fillPoly(sheet, [_fixed(points)], _GOAL, cv2.LINE_AA, _SHIFT)
+    cv2.addWeighted(sheet, 0.45, picture, 0.55, 0.0, dst=picture)
+    cv2.polylines(picture, [_fixed(points)], True, _GOAL, 3, cv2.LINE_AA, _SHIFT)
+
+
 class Overhead:
     """Draws worlds of one simulator from above."""
 
@@ -117,6 +129,8 @@ class Overhead:
         slot = int(worlds.slot[world])
         things = maps.scenery[slot, : maps.grid_start[slot].max()]
         things = things[np.hypot(things[:, 1] - ego[st.X], things[:, 2] - ego[st.Y]) < ACROSS]
+        if worlds.spot[world] >= 0:
+            mark_ground(self._raw, self._place(goal_corners(world, worlds, self._simulator.roads)))
         self._shadows(everything, things)
         for thing in things[np.isin(things[:, network.S_KIND], (network.HOUSE, network.POST, network.LAMP))]:
             self._structure(thing)

@@ -15,6 +15,8 @@ from hypothesis import strategies as some
 import mmenvs  # noqa: F401
 from mmenvs.driving import state as st
 from mmenvs.driving.expert import ScriptedDriver
+from mmenvs.driving.render import project_ground
+from mmenvs.driving.sensors.camera import make_view
 from mmenvs.driving.sensors.goal import ALONG, ASIDE, GOAL_SCALE, GOAL_SPEED, STILL, goal_reward, is_parked
 
 FORWARDS, BACKWARDS = np.array([0.0, 1.0], np.float32), np.array([0.0, -1.0], np.float32)
@@ -128,6 +130,36 @@ def test_the_spaces_beside_the_goal_are_free() -> None:
         parked = worlds.boxes[world, : worlds.box_count[world]]
         away = np.hypot(parked[:, st.B_X] - spot[0], parked[:, st.B_Y] - spot[1])
         assert (away > 3.0).all()
+
+
+def test_ground_is_projected_by_a_pinhole_and_cut_off_before_the_eye() -> None:
+    view = make_view((100, 200), 90.0, mount_height=2.0, mount_ahead=1.0, horizon=0.5)
+    ego = np.zeros(st.EGO_COLUMNS)
+    ego[[st.X, st.Y]] = 5.0, 7.0  # heading east: the eye is at (6, 7), and its focal length is 100 pixels
+    seen = project_ground(np.array([[16.0, 5.0], [16.0, 7.0], [26.0, 7.0]]), ego, view)
+    assert seen == pytest.approx(np.array([[120.0, 70.0], [100.0, 70.0], [100.0, 60.0]]))
+    assert len(project_ground(np.array([[0.0, 5.0], [0.0, 7.0], [2.0, 7.0]]), ego, view)) == 0
+    cut = project_ground(np.array([[16.0, 7.0], [16.0, 6.0], [-4.0, 6.0], [-4.0, 7.0]]), ego, view)
+    assert len(cut) == 4 and cut[:, 1].max() == pytest.approx(50.0 + 2.0 * 100.0 / 0.5)
+
+
+@pytest.mark.parametrize("view", ["chase", "driver", "top"])
+def test_a_person_sees_where_to_park(view) -> None:
+    env: Any = gym.make("mmenvs/Parking-v0", split="test", render_mode="rgb_array", dashboard=False)
+    env.reset(seed=0, options={"scenario": 1})
+    simulator = env.unwrapped.simulator
+    env.unwrapped.view = view
+    spot = simulator.roads.spots[simulator.worlds.slot[0], simulator.worlds.spot[0]]
+    back = 8.0  # metres before the space
+    ego = simulator.worlds.ego[0]
+    ego[[st.X, st.Y]] = spot[0] - back * np.cos(spot[2]), spot[1] - back * np.sin(spot[2])
+    ego[st.HEADING] = spot[2]
+    marked = env.render().astype(int)
+    simulator.worlds.spot[0] = -1
+    bare = env.render().astype(int)
+    changed = np.abs(marked - bare).max(axis=2) > 20
+    assert changed.sum() > 300
+    assert (marked - bare)[changed].mean(axis=0)[2] > 20  # bluer
 
 
 def test_hindsight_experience_replay_learns_on_it() -> None:
