@@ -138,18 +138,18 @@ def advance(
         overlaps[world, 1] = _count(worlds.boxes[world], cars, worlds.box_count[world], people)
 
 
-def watch(name: str, minutes: float) -> Row:
-    """Let the traffic of a map run by itself."""
-    settings = {"obstacle_spacing": 0, "num_maps": WORLDS, **MAPS.get(name, MAPS["town"])}
-    env: Any = gym.make_vec("mmenvs/Driving-v0", num_envs=WORLDS, sensors=("state",), map=name, **settings)
-    env.reset(seed=0, options={"scenario": np.arange(WORLDS)})
+def watch(name: str, minutes: float, count: int = WORLDS) -> Row:
+    """Let the traffic of a map run by itself, in ``count`` worlds that share the minutes."""
+    settings = {"obstacle_spacing": 0, "num_maps": count, **MAPS.get(name, MAPS["town"])}
+    env: Any = gym.make_vec("mmenvs/Driving-v0", num_envs=count, sensors=("state",), map=name, **settings)
+    env.reset(seed=0, options={"scenario": np.arange(count)})
     simulator = env.unwrapped.simulator
     worlds, dt = simulator.worlds, simulator.params.dt
-    overlaps = np.zeros((WORLDS, 2), np.int64)
+    overlaps = np.zeros((count, 2), np.int64)
     before: NDArray[np.int64] = overlaps.copy()
     begun = np.zeros(2, np.int64)
     jams, speed, longest = 0, 0.0, 0.0
-    steps = round(minutes * 60 / dt / WORLDS)
+    steps = round(minutes * 60 / dt / count)
     for _ in range(steps):
         simulator.pool.run(advance, simulator.params, worlds, simulator.roads, overlaps)
         begun += np.maximum(overlaps - before, 0).sum(axis=0)

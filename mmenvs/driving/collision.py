@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import L_LENGTH
 from mmenvs.driving.roads.lanes import place_on_lane
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Roads
     from mmenvs.driving.state import Worlds
 
+LONG = 5.0  # who is longer stands on two axles in bends, not on a point [m]
+AXLES = 0.3  # of the length, from the middle to either axle
 _NOWHERE = 1.0e6  # where the box of an absent car waits [m]
 
 
@@ -60,6 +64,30 @@ def boxes_overlap(
 
 
 @inner_function
+def _on_its_axles(
+    car: int,
+    cars: FloatArray,
+    lanes: FloatArray,
+    samples: FloatArray,
+) -> tuple[float, float, float, float]:
+    """Return middle [m], cosine and sine of the heading of a car both of whose axles keep to its way."""
+    lane, station, offset = int(cars[st.C_LANE, car]), cars[st.C_STATION, car], cars[st.C_OFFSET, car]
+    reach = AXLES * cars[st.C_LENGTH, car]
+    front_lane, front = lane, station + reach
+    following, before = int(cars[st.C_NEXT, car]), int(cars[st.C_PREVIOUS, car])
+    if following >= 0 and front > lanes[lane, L_LENGTH]:
+        front_lane, front = following, front - lanes[lane, L_LENGTH]
+    rear_lane, rear = lane, station - reach
+    if before >= 0 and rear < 0.0:
+        rear_lane, rear = before, rear + lanes[before, L_LENGTH]
+    x, y, _, _ = place_on_lane(front_lane, front, offset, lanes, samples)
+    rear_x, rear_y, _, _ = place_on_lane(rear_lane, rear, offset, lanes, samples)
+    dx, dy = x - rear_x, y - rear_y
+    norm = 1.0 / math.sqrt(dx * dx + dy * dy)
+    return 0.5 * (x + rear_x), 0.5 * (y + rear_y), dx * norm, dy * norm
+
+
+@inner_function
 def place_cars(
     world: int,
     worlds: Worlds,
@@ -79,6 +107,8 @@ def place_cars(
         x, y, cos, sin = place_on_lane(
             int(cars[st.C_LANE, car]), cars[st.C_STATION, car], cars[st.C_OFFSET, car], lanes, samples
         )
+        if cars[st.C_LENGTH, car] > LONG:
+            x, y, cos, sin = _on_its_axles(car, cars, lanes, samples)
         # A car that changes lanes points where it goes.
         error = cars[st.C_REST, car] - cars[st.C_OFFSET, car]
         tilt = min(max(0.15 * error, -0.12), 0.12)

@@ -45,6 +45,7 @@ B_BEND = 2.0  # braking before a bend [m/s^2]
 LATERAL = 2.5  # lateral acceleration in bends [m/s^2]
 B_LINE = 5.0  # who needs more than this to stop at a line drives on [m/s^2]
 NEAR = 75.0  # how far away others are heeded [m]
+_PATIENT = 6.0  # waiting for longer does not make this driver take a shorter gap [s]
 _SPEEDS, _DELAYS = 4, 3
 _SHARES = (1.0, 0.65, 0.3, 0.0)
 _CRASH = 100.0
@@ -276,7 +277,7 @@ def _wall(
     if speed * speed > 2.0 * B_LINE * distance + 4.0:
         return 1.0e9
     # Who has stopped already need not stand still for a second time, only wait for others.
-    wait = 10.0 if ego[st.SLOWEST] < 0.4 else ego[st.WAIT]
+    wait = _PATIENT if ego[st.SLOWEST] < 0.4 else min(ego[st.WAIT], _PATIENT)
     near = min(distance, 5.0) if wait > 5.0 else distance
     free = may_enter(
         lane, near, speed, wait, st.EGO_LENGTH, False,

@@ -32,12 +32,13 @@ from mmenvs.driving.roads.compiled import (
     L_LENGTH,
     L_NEXT,
     L_USABLE,
+    MOST_SUCCESSORS,
     N_CROSSINGS,
     N_LANES,
     X_LANE,
     X_STATION,
 )
-from mmenvs.driving.roads.lanes import beside, lane_at, lane_width
+from mmenvs.driving.roads.lanes import beside, lane_at, lane_curvature, lane_width, place_on_lane
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Roads
@@ -49,11 +50,14 @@ HORIZON = 90.0  # beyond it nobody is heeded: IDM's term is below 1 % there at t
 FREE = 1000.0  # gap when nobody is ahead [m]
 ASIDE = 0.35  # lateral room that a driver wants [m]
 LONGEST = 6.0  # no item reaches farther than this from its centre [m]
+PARTED = 9.0  # so far into one of several ways a tail may still be in the way of the others [m]
+BESIDE = 3.2  # apart by more than this nobody is in the way [m]
 TAIL = 2.0  # a car leaves the junction behind once its tail is this far beyond it [m]
 
 
-#: Columns of ``Lists.items``: centre along the lane, half of the length, lateral extent [m], speed [m/s].
-I_STATION, I_HALF, I_LOW, I_HIGH, I_SPEED = range(5)
+#: Columns of ``Lists.items``: centre along the lane, half of the length, lateral extent [m], speed [m/s], and
+#: whether it is but the tail of somebody who has taken another way.
+I_STATION, I_HALF, I_LOW, I_HIGH, I_SPEED, I_PARTING = range(6)
 
 
 class Lists(NamedTuple):
@@ -63,7 +67,7 @@ class Lists(NamedTuple):
         head: First item of each lane, -1 for none, shape (lanes,).
         granted: Cars that may enter each lane but have not yet, shape (lanes,).
         follow: Next item on the same lane, -1 for none, shape (items,).
-        items: Shape (items, 5), columns ``I_...``.
+        items: Shape (items, 6), columns ``I_...``.
         used: Number of items in use, shape (1,).
     """
 
@@ -84,7 +88,7 @@ def make_lists(
         np.full(lanes, -1, np.int32),
         np.zeros(lanes, np.int32),
         np.empty(items, np.int32),
-        np.empty((items, 5), np.float64),
+        np.empty((items, 6), np.float64),
         np.zeros(1, np.int64),
     )
 
@@ -95,7 +99,7 @@ def items_needed(
     obstacles: int,
 ) -> int:
     """Return how many items a world may have."""
-    return 3 * cars + EGO_ITEMS + obstacles + CROSSING_ITEMS
+    return (2 + MOST_SUCCESSORS) * cars + EGO_ITEMS + obstacles + CROSSING_ITEMS
 
 
 @inlined_function
@@ -136,6 +140,7 @@ def _insert(
     items[item, I_LOW] = low
     items[item, I_HIGH] = high
     items[item, I_SPEED] = speed
+    items[item, I_PARTING] = 0.0
     before, at = -1, lists.head[lane]
     while at >= 0 and items[at, I_STATION] < station:
         before = at
@@ -228,6 +233,34 @@ def _insert_shadow(
     elif before >= 0 and station < half + TAIL:
         there = lanes[before, L_LENGTH] + station
         insert(before, there, half, offset - half_width, offset + half_width, speed, lists)
+    if leaving >= 0 or before < 0 or station - half > PARTED:
+        return
+    # Where ways part, the tail is in the way of who takes another one until they are far enough apart.
+    x, y, cos, sin = place_on_lane(lane, station, offset, lanes, samples)
+    x, y = x - half * cos, y - half * sin
+    tail = max(station - half, 0.0)
+    half_width += swing(half, lane_curvature(lane, station, lanes, samples))
+    for k in range(MOST_SUCCESSORS):
+        other = int(lanes[before, L_NEXT + k])
+        if other < 0:
+            break
+        if other == lane:
+            continue
+        other_x, other_y, other_cos, other_sin = place_on_lane(other, tail, 0.0, lanes, samples)
+        aside = (y - other_y) * other_cos - (x - other_x) * other_sin
+        if abs(aside) < BESIDE + half_width:
+            item = insert(other, station, half, aside - half_width, aside + half_width, speed, lists)
+            if item >= 0:
+                lists.items[item, I_PARTING] = 1.0
+
+
+@fast_function
+def swing(
+    half: float,
+    curvature: float,
+) -> float:
+    """Return how far the ends of a straight vehicle stand out of a bend [m]."""
+    return 0.5 * half * half * abs(curvature)
 
 
 @inner_function

@@ -15,6 +15,7 @@ from mmenvs.driving.roads.compiled import (
     K_BEGIN,
     K_COUNT,
     K_GROUP,
+    K_WIDTH,
     N_CROSSINGS,
     X_AT,
     X_LANE,
@@ -32,6 +33,7 @@ B_POSSIBLE = 5.0  # braking that people trust in once they are on their way [m/s
 REACTION = 0.8  # [s]
 KERB = 0.6  # how far from a lane people look once more [m]
 NOTICE = 4.0  # a lane is kept free once somebody is this far from it [m]
+SPREAD = 0.35  # how far from the middle of a crossing people walk, in widths of it
 HEIGHT, SIZE = 1.72, 0.5  # [m]
 ABSENT, WAITING, WALKING = range(3)
 
@@ -69,7 +71,7 @@ def _arrive(
     people[st.W_CROSSING, person] = integer_below(stream, world, roads.counts[slot, N_CROSSINGS])
     people[st.W_FORWARD, person] = 1.0 if uniform(stream, world) < 0.5 else -1.0
     people[st.W_ALONG, person] = -0.8
-    people[st.W_ASIDE, person] = uniform_between(stream, world, -0.35, 0.35)
+    people[st.W_ASIDE, person] = uniform_between(stream, world, -SPREAD, SPREAD)
     people[st.W_SPEED, person] = uniform_between(stream, world, 0.9, 1.7)
     people[st.W_HUE, person] = uniform(stream, world)
     people[st.W_STATE, person] = WAITING
@@ -109,17 +111,21 @@ def step_people(
             people[st.W_ALONG, person] = along
             continue
         forward = people[st.W_FORWARD, person] > 0.0
+        wanted, held = np.uint32(0), False
         for k in range(int(row[K_COUNT])):
             met = roads.crossed[slot, int(row[K_BEGIN]) + k]
             ahead = (met[X_AT] if forward else length - met[X_AT]) - along
             half = 0.5 * lane_width(int(met[X_LANE]), met[X_STATION], lanes, samples)
             if -half - 0.4 < ahead < half + NOTICE:
-                busy[crossing] |= np.uint32(1 << k)
+                wanted |= np.uint32(1 << k)
             edge = half + KERB
             enters = ahead < edge <= ahead + along - before
-            if enters and _threatened(world, met, B_POSSIBLE, 0.3, worlds, roads):
-                along = before  # a look to the side before every lane
-        people[st.W_ALONG, person] = along
+            if enters and _threatened(world, met, row[K_WIDTH], B_POSSIBLE, 0.3, worlds, roads):
+                held = True  # a look to the side before every lane
+                # Whoever already stands in the way goes first, or both would wait forever.
+                wanted &= ~np.uint32(1 << k)
+        busy[crossing] |= wanted
+        people[st.W_ALONG, person] = before if held else along
 
 
 @inner_function
@@ -137,7 +143,7 @@ def _may_walk(
     row = roads.crossings[slot, crossing]
     for k in range(int(row[K_COUNT])):
         met = roads.crossed[slot, int(row[K_BEGIN]) + k]
-        if _threatened(world, met, B_EXPECTED, REACTION, worlds, roads):
+        if _threatened(world, met, row[K_WIDTH], B_EXPECTED, REACTION, worlds, roads):
             return False
     return True
 
@@ -146,6 +152,7 @@ def _may_walk(
 def _threatened(
     world: int,
     met: FloatArray,
+    width: float,
     braking: float,
     reaction: float,
     worlds: Worlds,
@@ -156,6 +163,7 @@ def _threatened(
     Args:
         world: Index of the world.
         met: Row of ``Roads.crossed``.
+        width: Width of the crossing [m].
         braking: What the driver is expected to do [m/s^2].
         reaction: How long it takes until he or she does [s].
         worlds: ``Worlds``.
@@ -169,7 +177,7 @@ def _threatened(
         dx, dy = x - box[st.B_X], y - box[st.B_Y]
         ahead = dx * box[st.B_COS] + dy * box[st.B_SIN]
         aside = abs(dy * box[st.B_COS] - dx * box[st.B_SIN])
-        room = box[st.B_HALF_LENGTH] + 1.2
+        room = box[st.B_HALF_LENGTH] + SPREAD * width + 0.6
         if speed > 0.3:
             room += 2.8 + reaction * speed + speed * speed / (2.0 * braking)
         if aside < 2.6 and -box[st.B_HALF_LENGTH] - 1.2 < ahead < room:

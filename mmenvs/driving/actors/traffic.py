@@ -10,8 +10,8 @@ from mmenvs.core.kernels import hot_function, inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.actors.changes import begin_change, choose_lane, siren_behind
 from mmenvs.driving.actors.idm import B_COMFORT, idm
-from mmenvs.driving.actors.junctions import STANDING, may_enter, signal_allows, wants_grant
-from mmenvs.driving.actors.lists import I_STATION, Lists, fill_lists, first_ahead, insert, leader
+from mmenvs.driving.actors.junctions import STANDING, clears_on_amber, may_enter, signal_allows, wants_grant
+from mmenvs.driving.actors.lists import I_STATION, Lists, fill_lists, first_ahead, insert, leader, swing
 from mmenvs.driving.actors.signals import set_lights
 from mmenvs.driving.actors.spawn import choose_next, enter_road
 from mmenvs.driving.roads.compiled import GOES_ON, L_BEND, L_END, L_LENGTH, L_LIMIT, L_NEXT
@@ -29,6 +29,7 @@ SETTLED = 0.3  # a change is over once the car is this near to its place in the 
 CAUTION = 25.0  # distance at which the ego is heeded wherever it is [m]
 B_HARD = 7.0  # what brakes can do [m/s^2]
 _NO_LIMIT = 9.0
+_SINCE_LONG = 1.0e3  # [s]
 
 
 @inner_function
@@ -97,6 +98,7 @@ def _decide(
     if siren_behind(cars[st.C_LANE, car], station, cars):
         desired = 0.7 * desired
     desired = max(desired, 1.0)
+    half_width += swing(half, bend)
     low, high = min(offset, rest) - half_width, max(offset, rest) + half_width
     gap, ahead_speed = leader(car, lane, station, half, following, low, high, lanes, lists)
     acceleration = idm(speed, desired, gap, speed - ahead_speed, headway)
@@ -141,20 +143,24 @@ def _granted(
     conflicts: FloatArray,
     lists: Lists,
 ) -> bool:
-    """Say whether a car may enter the junction ahead; ask for it, or give it back when the light changes."""
+    """Say whether a car may enter the junction ahead; ask for it, or give it back if it cannot be used."""
     speed = cars[st.C_SPEED, car]
     urgent = cars[st.C_KIND, car] == st.EMERGENCY
+    item = lists.follow[car]  # only who is first at the line may ask
+    first = item < 0 or lists.items[item, I_STATION] >= lanes[int(cars[st.C_LANE, car]), L_LENGTH]
     if cars[st.C_GRANTED, car] > 0.5:
         can_stop = remaining > 0.5 * speed * speed / B_COMFORT
-        if urgent or not can_stop or signal_allows(following, remaining, speed, lights, lanes):
+        if urgent or not can_stop:
+            return True
+        if first and (
+            signal_allows(following, remaining, speed, lights, lanes)
+            or clears_on_amber(following, remaining, _SINCE_LONG, lights, lanes)
+        ):
             return True
         cars[st.C_GRANTED, car] = 0.0
         lists.granted[following] -= 1
         return False
-    if remaining > max(3.0 * speed, 8.0):
-        return False
-    item = lists.follow[car]  # only who is first at the line may ask
-    if item >= 0 and lists.items[item, I_STATION] < cars[st.C_STATION, car] + remaining + 2.0:
+    if not first or remaining > max(3.0 * speed, 8.0):
         return False
     if not may_enter(
         following, remaining, speed, cars[st.C_WAIT, car], cars[st.C_LENGTH, car], urgent,

@@ -10,22 +10,41 @@ import pytest
 
 import mmenvs  # noqa: F401
 from benchmarks.traffic import watch
+from mmenvs.core.kernels import kernel
 from mmenvs.driving import state as st
-from mmenvs.driving.actors.lists import I_STATION, first_ahead, follower, insert, leader, make_lists
+from mmenvs.driving.actors.junctions import may_enter
+from mmenvs.driving.actors.lists import (
+    I_PARTING,
+    I_STATION,
+    fill_lists,
+    first_ahead,
+    follower,
+    insert,
+    items_needed,
+    leader,
+    make_lists,
+)
 from mmenvs.driving.actors.signals import light_at
+from mmenvs.driving.collision import place_cars
 from mmenvs.driving.roads import layouts
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.compiled import (
     F_LANE,
+    F_YIELDS,
+    L_BEFORE,
     L_CONFLICT,
     L_CONFLICTS,
     L_END,
     L_GROUP,
+    L_LENGTH,
+    L_NEXT,
     L_RULE,
+    MOST_SUCCESSORS,
     compile_network,
     gives_way,
 )
 from mmenvs.driving.roads.ground import rasterise_network
+from mmenvs.driving.roads.lanes import place_on_lane
 from mmenvs.driving.roads.routes import P_LEFT, find_route
 
 
@@ -128,11 +147,121 @@ def test_crossing_lanes_conflict_and_parallel_ones_do_not():
     ["road", "highway", "merge", "exit", "crossroads", "signals", "roundabout", "crossings", "town", "SXCrR"],
 )
 def test_traffic_alone_touches_nobody_and_keeps_moving(name):
-    row = watch(name, 6.0)
+    row = watch(name, 40.0, count=10)  # four minutes each: time enough for a queue to lock up
     assert row.collisions == 0
     assert row.run_over == 0
     assert row.jams == 0
     assert row.speed > 1.5
+
+
+@kernel
+def place_all(begin, end, worlds, roads):
+    for world in range(begin, end):
+        place_cars(world, worlds, roads)
+
+
+@kernel
+def tails_on(begin, end, lane, worlds, roads, out):
+    """Write how many tails of others lie on a lane, and whether they are in the way there."""
+    lists = make_lists(roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2]))
+    for world in range(begin, end):
+        fill_lists(world, worlds, roads, lists)
+        out[0] = 0
+        for k in range(lists.used[0]):
+            out[0] += lists.items[k, I_PARTING] > 0.5
+        out[1] = first_ahead(-1, lane, 0.0, -1.0, 1.0, lists)[2] >= 0
+
+
+@kernel
+def ask(begin, end, lane, worlds, roads, out):
+    """Write whether a car at 6 m/s, 5 m before the line, may enter a lane."""
+    lists = make_lists(roads.lanes.shape[1], items_needed(worlds.cars.shape[2], worlds.obstacles.shape[2]))
+    for world in range(begin, end):
+        slot = worlds.slot[world]
+        fill_lists(world, worlds, roads, lists)
+        out[0] = may_enter(
+            lane, 5.0, 6.0, 0.0, 4.4, False, worlds.cars[world], worlds.ego[world], False,
+            worlds.lights[world], roads.lanes[slot], roads.conflicts[slot], lists,
+        )  # fmt: skip
+
+
+def test_a_lorry_stands_on_its_axles_where_the_road_bends():
+    """Its middle is still on the straight, but the front axle has turned: it points between the two."""
+    env = gym.make("mmenvs/Roundabout-v0", sensors=("state",), traffic_vehicles=1).unwrapped
+    env.reset(seed=0)
+    simulator = env.simulator
+    worlds, roads = simulator.worlds, simulator.roads
+    lanes, samples = roads.lanes[worlds.slot[0]], roads.samples[worlds.slot[0]]
+    entry = next(k for k in range(len(lanes)) if lanes[k, L_RULE] == net.YIELD)
+    before = int(lanes[entry, L_BEFORE])
+    car = worlds.cars[0, :, 0]
+    car[[st.C_ACTIVE, st.C_LANE, st.C_NEXT, st.C_PREVIOUS, st.C_FROM]] = 1, before, entry, -1, -1
+    car[[st.C_OFFSET, st.C_REST]] = 0.0
+    for length in (4.4, 9.0):
+        car[st.C_STATION], car[st.C_LENGTH] = lanes[before, L_LENGTH] - 0.1, length
+        simulator.pool.run(place_all, worlds, roads)
+        box = worlds.boxes[0, 0]
+        x, y, cos, sin = place_on_lane(before, car[st.C_STATION], 0.0, lanes, samples)
+        if length < 5.0:
+            assert box[[st.B_X, st.B_Y, st.B_COS, st.B_SIN]] == pytest.approx([x, y, cos, sin], abs=1e-5)
+            continue
+        front_x, front_y, _, _ = place_on_lane(entry, 0.3 * length - 0.1, 0.0, lanes, samples)
+        rear_x, rear_y, _, _ = place_on_lane(before, car[st.C_STATION] - 0.3 * length, 0.0, lanes, samples)
+        gap = math.hypot(front_x - rear_x, front_y - rear_y)
+        assert box[st.B_COS] == pytest.approx((front_x - rear_x) / gap, abs=1e-4)
+        assert box[st.B_SIN] == pytest.approx((front_y - rear_y) / gap, abs=1e-4)
+        assert box[st.B_X] == pytest.approx(0.5 * (front_x + rear_x), abs=1e-4)
+        assert abs(cos * box[st.B_SIN] - sin * box[st.B_COS]) > 0.01  # not simply along the lane
+
+
+def test_a_tail_is_in_the_way_of_who_takes_the_other_branch_until_they_part():
+    env = gym.make("mmenvs/Intersection-v0", sensors=("state",), traffic_vehicles=1).unwrapped
+    env.reset(seed=0)
+    worlds, roads = env.simulator.worlds, env.simulator.roads
+    lanes = roads.lanes[worlds.slot[0]]
+    before = next(k for k in range(len(lanes)) if lanes[k, L_NEXT + 1] >= 0)
+    own, other = int(lanes[before, L_NEXT]), int(lanes[before, L_NEXT + 1])
+    car = worlds.cars[0, :, 0]
+    car[[st.C_ACTIVE, st.C_LANE, st.C_NEXT, st.C_PREVIOUS, st.C_FROM]] = 1, own, -1, before, -1
+    car[[st.C_OFFSET, st.C_REST, st.C_LENGTH, st.C_WIDTH]] = 0.0, 0.0, 9.0, 2.5
+    found = []
+    out = np.zeros(2, np.int64)
+    for station in (2.0, 5.0, 20.0):
+        car[st.C_STATION] = station
+        env.simulator.pool.run(tails_on, other, worlds, roads, out)
+        found.append(out.tolist())
+    branches = int((lanes[before, L_NEXT : L_NEXT + MOST_SUCCESSORS] >= 0).sum()) - 1
+    assert found == [[branches, 1], [branches, 1], [0, 0]]
+
+
+def test_whoever_waits_too_long_is_let_through():
+    """The one with the right of way is not granted the junction while another starves at its line."""
+    env = gym.make("mmenvs/Intersection-v0", sensors=("state",), traffic_vehicles=2).unwrapped
+    for scenario in range(30):
+        env.reset(seed=0, options={"scenario": scenario})
+        worlds, roads = env.simulator.worlds, env.simulator.roads
+        lanes, conflicts = roads.lanes[worlds.slot[0]], roads.conflicts[worlds.slot[0]]
+        meetings = [
+            (k, int(conflicts[row, F_LANE]))
+            for k in range(len(lanes))
+            for row in range(int(lanes[k, L_CONFLICT]), int(lanes[k, L_CONFLICT] + lanes[k, L_CONFLICTS]))
+            if lanes[k, L_RULE] == net.FREE and conflicts[row, F_YIELDS] < 0.5
+        ]
+        meetings = [pair for pair in meetings if min(lanes[pair[0], L_BEFORE], lanes[pair[1], L_BEFORE]) >= 0]
+        if meetings:
+            break
+    lane, other = meetings[0]
+    worlds.cars[0] = 0.0
+    car = worlds.cars[0, :, 1]
+    car[st.C_ACTIVE], car[st.C_LANE], car[st.C_NEXT] = 1, lanes[other, L_BEFORE], other
+    car[st.C_LENGTH], car[st.C_STATION] = 4.4, lanes[int(lanes[other, L_BEFORE]), L_LENGTH] - 3.0
+    granted = []
+    out = np.zeros(1, np.int64)
+    for waited in (3.0, 40.0):
+        car[st.C_WAIT] = waited
+        env.simulator.pool.run(ask, lane, worlds, roads, out)
+        granted.append(bool(out[0]))
+    assert granted == [True, False]
 
 
 def test_no_car_enters_at_red():
