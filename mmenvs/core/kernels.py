@@ -139,7 +139,7 @@ def _announce() -> None:
     if not _announced.is_set():
         _announced.set()
         print(
-            "mmenvs: compiling kernels, once per installation; about 20 seconds "
+            "mmenvs: compiling kernels, once per installation; about half a minute "
             f"(kept in {cache_directory()})",
             file=sys.stderr,
             flush=True,

@@ -10,7 +10,7 @@ from mmenvs.core.kernels import fast_function, inlined_function, inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads.compiled import L_LENGTH, R_BEGIN, R_SAMPLES
 from mmenvs.driving.roads.lanes import lane_at, project
-from mmenvs.driving.roads.raster import code_at
+from mmenvs.driving.roads.raster import CELL, code_at
 from mmenvs.driving.roads.routes import P_GATE, P_GATE_LANE, P_LANE, P_LANE_STATION, P_SHIFT
 from mmenvs.driving.vehicle import single_track_step
 from mmenvs.driving.weather import FRICTION
@@ -217,7 +217,7 @@ def wheels_off_road(
         code = code_at(
             ego[st.X] + cos * ahead - sin * left,
             ego[st.Y] + sin * ahead + cos * left,
-            0.1,
+            CELL,
             maps.origin[slot, 0],
             maps.origin[slot, 1],
             maps.level_start[slot, 0],

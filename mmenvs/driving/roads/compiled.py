@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads import routes
 from mmenvs.driving.roads.network import Network
-from mmenvs.driving.roads.raster import Raster
+from mmenvs.driving.roads.raster import CELL, LEVELS, TILE, Raster
 
 MOST_SUCCESSORS = 4
 #: Columns of ``Roads.lanes``: first sample and number of samples, length [m], samples per metre, limit
@@ -187,9 +187,9 @@ def _conflicts(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]
         for place, one in enumerate(members):
             for other in members[place + 1 :]:
                 a, b = lanes[one].centre, lanes[other].centre
-                gap = np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
+                dx, dy = a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1]
                 reach = NEAR_SHARE * 0.5 * (a[:, None, net.WIDTH] + b[None, :, net.WIDTH])
-                touching = gap < reach
+                touching = dx * dx + dy * dy < reach * reach
                 if not touching.any():
                     continue
                 step_a = lanes[one].length / (len(a) - 1)
@@ -225,23 +225,24 @@ def _crossings(network: Network) -> tuple[NDArray[np.float32], NDArray[np.float3
     """Return the crossings, and which lanes each meets at what station and where along the crossing."""
     rows: list[tuple[float, float, float]] = []
     table = np.zeros((len(network.crossings), CROSSING_COLUMNS), np.float32)
+    sizes = np.array([len(lane.centre) for lane in network.lanes])
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    points = np.concatenate([lane.centre[:, :2] for lane in network.lanes]).astype(np.float64)
+    within = np.ones(len(points) - 1, bool)  # whether a sample and the next belong to one lane
+    within[begins[1:-1] - 1] = False
     for crossing, entry in zip(network.crossings, table, strict=True):
         first = len(rows)
         start, along = crossing.start, crossing.end - crossing.start
         span = float(along @ along)
-        middle = 0.5 * (crossing.start + crossing.end)
-        for index, lane in enumerate(network.lanes):
-            points = lane.centre[:, :2].astype(np.float64)
-            if np.hypot(*(points - middle).T).min() > 0.5 * math.sqrt(span) + 2.0:
-                continue
-            share = (points - start) @ along / span
-            side = (points - start) @ np.array([-along[1], along[0]])
-            for k in np.flatnonzero((side[:-1] < 0) != (side[1:] < 0)):
-                part = side[k] / (side[k] - side[k + 1])
-                at = share[k] + part * (share[k + 1] - share[k])
-                if 0 <= at <= 1:
-                    step = lane.length / (len(points) - 1)
-                    rows.append((index, (k + part) * step, at * math.sqrt(span)))
+        share = (points - start) @ along / span
+        side = (points - start) @ np.array([-along[1], along[0]])
+        for k in np.flatnonzero(((side[:-1] < 0) != (side[1:] < 0)) & within).tolist():
+            part = side[k] / (side[k] - side[k + 1])
+            at = share[k] + part * (share[k + 1] - share[k])
+            if 0 <= at <= 1:
+                index = int(np.searchsorted(begins, k, side="right")) - 1
+                step = network.lanes[index].length / (sizes[index] - 1)
+                rows.append((index, (k - begins[index] + part) * step, at * math.sqrt(span)))
         rows[first + MOST_CROSSED :] = []
         entry[:] = (*crossing.start, *crossing.end, crossing.width, crossing.group, first, len(rows) - first)
     return table, np.array(rows, np.float32).reshape(-1, 3)
@@ -271,7 +272,7 @@ def sort_scenery(
     scenery: NDArray[np.float32], raster: Raster
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Sort scenery by grid cell; return the items, each cell's first item, and the grid's size."""
-    extent = np.array([raster.columns[-1], raster.rows[-1]]) * 51.2
+    extent = np.array([raster.columns[-1], raster.rows[-1]]) * (TILE * CELL * 2 ** (LEVELS - 1))
     size = np.maximum(np.ceil(extent / GRID), 1).astype(np.int32)
     cell = np.clip(((scenery[:, 1:3] - raster.origin) / GRID).astype(np.int64), 0, size - 1)
     key = cell[:, 1] * size[0] + cell[:, 0]
