@@ -26,7 +26,7 @@ from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.expert import ScriptedDriver
 from mmenvs.driving.roads.sources import SOURCES, compile_map
 
-BLOCKS = ("SXCrR", "SCTCOCXC")
+BLOCKS = ("random", "SXCrR", "SCTCOCXC")
 DRIVES = 16
 
 

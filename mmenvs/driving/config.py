@@ -36,7 +36,7 @@ SPLITS = ("train", "test")
 #: Layouts that ``map`` can name.
 MAPS = (
     "road", "highway", "merge", "exit", "crossroads", "signals", "roundabout", "racetrack", "parking",
-    "crossings", "town",
+    "crossings", "town", "random",
 )  # fmt: skip
 _OF_THE_MAP = ("lanes", "oncoming_lanes", "lane_width", "road_length", "max_curvature", "speed_limit")
 _PAIRS_AND_LISTS = (
@@ -90,14 +90,16 @@ class DrivingConfig:
         road_length: Length of the road between start and finish [m].
         max_curvature: Sharpest bend [1/m].
         speed_limit: Speed limit [m/s].
-        map: Where to drive: the name of a layout (:data:`MAPS`), a string of blocks such as ``"SXCrR"``, or
-            the path of an OpenDRIVE file ending in ``.xodr``.
+        map: Where to drive: the name of a layout (:data:`MAPS`), a string of blocks such as ``"SXCrR"``,
+            ``"random"`` for a string drawn anew for each map, or the path of an OpenDRIVE file ending in
+            ``.xodr``.
         any_lane: Whether the ego may start in any lane beside that of its route.
         traffic_vehicles: Cars, vans and lorries besides the ego.
         traffic_density: Lowest and highest share of them that an episode has.
         aggressiveness: Lowest and highest temper of an episode's traffic, from 0 (long headways) to 1.
         cyclists: Cyclists.
-        pedestrians: People who use the crossings.
+        pedestrians: People who use the crossings; some cross elsewhere, see
+            :mod:`~mmenvs.driving.roads.wayside`.
         emergency: Whether an ambulance comes from behind.
         parked_share: Share of parking spaces that are taken.
         traffic_speed: Lowest and highest desired speed of traffic [m/s].

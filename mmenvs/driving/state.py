@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.driving.config import DrivingConfig
+from mmenvs.driving.roads.compiled import MOST_CROSSINGS, MOST_GROUPS
 from mmenvs.driving.sensors.instruction import TRAINING_VARIANTS, VARIANTS
 
 # Columns of ``Worlds.ego``, all in SI units; angles in radians, counter-clockwise.
@@ -65,8 +66,6 @@ CAR, VAN, PARKED, BARRIER, CONE, LORRY, EMERGENCY, CYCLIST, PEDESTRIAN = range(9
 
 # What a signal shows, the values of ``Worlds.lights``.
 RED, AMBER, GREEN = range(3)
-MOST_GROUPS = 64  # signal groups of a map
-MOST_CROSSINGS = 64  # crossings of a map
 
 # The ego: a mid-size car.
 EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT, WHEELBASE = 4.6, 1.9, 1.5, 2.8

@@ -1,4 +1,4 @@
-"""People on foot: they come to a crossing, wait for their moment, and walk over the road."""
+"""People on foot: they come to a crossing, or to a place without one, wait, and walk over the road."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mmenvs.driving.roads.compiled import (
     K_GROUP,
     K_WIDTH,
     N_CROSSINGS,
+    N_PAINTED,
     X_AT,
     X_LANE,
     X_STATION,
@@ -31,6 +32,8 @@ ARRIVALS = 0.12  # how often an absent person comes to a crossing [1/s]
 B_EXPECTED = 2.5  # braking that people expect of drivers [m/s^2]
 B_POSSIBLE = 5.0  # braking that people trust in once they are on their way [m/s^2]
 REACTION = 0.8  # [s]
+ELSEWHERE = 0.15  # share of the people who cross where nothing is painted
+B_UNEXPECTED, REACTION_UNEXPECTED = 1.2, 2.0  # what these expect of drivers [m/s^2, s]
 KERB = 0.6  # how far from a lane people look once more [m]
 NOTICE = 4.0  # a lane is kept free once somebody is this far from it [m]
 SPREAD = 0.35  # how far from the middle of a crossing people walk, in widths of it
@@ -68,7 +71,12 @@ def _arrive(
     people = worlds.people[world]
     stream = worlds.random
     slot = worlds.slot[world]
-    people[st.W_CROSSING, person] = integer_below(stream, world, roads.counts[slot, N_CROSSINGS])
+    total, painted = roads.counts[slot, N_CROSSINGS], roads.counts[slot, N_PAINTED]
+    elsewhere = uniform(stream, world) < ELSEWHERE
+    if painted == 0 or (elsewhere and total > painted):
+        people[st.W_CROSSING, person] = painted + integer_below(stream, world, total - painted)
+    else:
+        people[st.W_CROSSING, person] = integer_below(stream, world, painted)
     people[st.W_FORWARD, person] = 1.0 if uniform(stream, world) < 0.5 else -1.0
     people[st.W_ALONG, person] = -0.8
     people[st.W_ASIDE, person] = uniform_between(stream, world, -SPREAD, SPREAD)
@@ -141,9 +149,12 @@ def _may_walk(
     if group >= 0 and worlds.lights[world, group] != st.GREEN:
         return False
     row = roads.crossings[slot, crossing]
+    braking, reaction = B_EXPECTED, REACTION
+    if crossing >= roads.counts[slot, N_PAINTED]:  # nobody expects them there, and they know
+        braking, reaction = B_UNEXPECTED, REACTION_UNEXPECTED
     for k in range(int(row[K_COUNT])):
         met = roads.crossed[slot, int(row[K_BEGIN]) + k]
-        if _threatened(world, met, row[K_WIDTH], B_EXPECTED, REACTION, worlds, roads):
+        if _threatened(world, met, row[K_WIDTH], braking, reaction, worlds, roads):
             return False
     return True
 

@@ -98,7 +98,7 @@ def update_collision(
     """Count a collision once, by the kind of what was hit, at the step at which it begins.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         ego: Row of ``Worlds.ego``.
         boxes: ``Worlds.boxes`` of the world.
         hit: Index of the box that the ego touches; -1 for none.

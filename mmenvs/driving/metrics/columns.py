@@ -1,4 +1,4 @@
-"""What an episode's metrics remember from step to step: the columns of one row of ``Worlds.metrics``.
+"""What an episode's metrics remember from step to step: the columns of one row of ``Verdicts.metrics``.
 
 All columns are float64.  :func:`~mmenvs.driving.metrics.episode.start_metrics` fills a row at a reset,
 :func:`~mmenvs.driving.metrics.episode.update_metrics` after each step.

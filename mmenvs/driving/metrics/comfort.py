@@ -63,7 +63,7 @@ def update_comfort(
     """Count a comfortable step; call it after ``update_jerk``, whose smoothed accelerations it uses.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         yaw_rate: Yaw rate [rad/s].
         dt: Time step [s].
     """

@@ -15,6 +15,6 @@ def cost(
     """Return the number of collisions, departures from the road, red lights and stop signs run.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
     """
     return float(collisions(row) + row[OFF_ROADS] + row[RED_LIGHTS] + row[STOP_SIGNS])

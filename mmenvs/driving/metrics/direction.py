@@ -23,7 +23,7 @@ def update_direction(
     the shorter of the stretch and of what the present speed covers in a second, exact at steady speed.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         speed: Speed [m/s].
         wrong_way: Whether the ego moves against the direction of the lane that it is in.
         dt: Time step [s].

@@ -16,7 +16,7 @@ def update_distance(
     """Add one step's path, forwards or backwards, and its time.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         speed: Speed [m/s]; negative in reverse.
         dt: Time step [s].
     """

@@ -32,7 +32,7 @@ def driving_score(
     road) have no counterpart here: leaving the road ends an episode.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
     """
     return float(
         row[COMPLETION]

@@ -64,7 +64,7 @@ def start_metrics(
     """Prepare a row for a new episode.
 
     Args:
-        row: Row of ``Worlds.metrics``, shape (35,), float64.
+        row: Row of ``Verdicts.metrics``, shape (35,), float64.
     """
     row[:] = 0.0
     row[mc.LAST_HIT] = -1.0
@@ -95,7 +95,7 @@ def update_metrics(
     """Take one step into account; call it once a step, after the ego and the boxes have moved.
 
     Args:
-        row: Row of ``Worlds.metrics``, shape (35,), float64.
+        row: Row of ``Verdicts.metrics``, shape (35,), float64.
         ego: Row of ``Worlds.ego``; its position, heading, speed, acceleration and yaw rate are read.
         boxes: ``Worlds.boxes`` of the world, shape (boxes, 12).
         box_count: Boxes in use.
@@ -139,7 +139,7 @@ def final_metrics(
     """Write the metrics of the episode so far.
 
     Args:
-        row: Row of ``Worlds.metrics``, shape (35,), float64.
+        row: Row of ``Verdicts.metrics``, shape (35,), float64.
         out_row: Written; shape (25,), one number per name in :data:`METRICS`.
     """
     out_row[0] = success(row)

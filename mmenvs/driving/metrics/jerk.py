@@ -30,7 +30,7 @@ def update_jerk(
     """Estimate the jerk that passengers feel and add it up; see :mod:`mmenvs.driving.metrics.smoothing`.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         longitudinal: Acceleration along the car [m/s^2].
         lateral: Acceleration across the car, left positive [m/s^2].
         dt: Time step [s].

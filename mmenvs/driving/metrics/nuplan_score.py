@@ -28,7 +28,7 @@ def nuplan_score(
     driver's; ours is the share of the route, for there is none.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
     """
     progress = row[COMPLETION]
     if row[FAULTS_ROAD_USER] > 0.0 or row[OFF_ROADS] > 0.0 or progress < LEAST_PROGRESS:

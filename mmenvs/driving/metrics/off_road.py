@@ -15,7 +15,7 @@ def update_off_road(
     """Count the step at which the road is left; staying off it counts once.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         off_road: Whether the ego is off the road.
     """
     if off_road and row[LAST_OFF_ROAD] == 0.0:

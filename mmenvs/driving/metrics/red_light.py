@@ -15,7 +15,7 @@ def update_red_light(
     """Count a red light at the step at which its line is crossed.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         red_light: Whether the ego runs a red light; several steps in a row are one light.
     """
     if red_light and row[LAST_RED_LIGHT] == 0.0:

@@ -17,7 +17,7 @@ def update_route_completion(
     """Remember the farthest point of the route; driving back loses nothing and gains nothing.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         progress: Where the ego is along the route, from its start [m].
         route_length: Length of the route [m].
         reached: Whether the ego is at the goal, which completes the route.

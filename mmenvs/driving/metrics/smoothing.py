@@ -29,7 +29,7 @@ def smoothed_slope(
     Both start at the first value, so an episode that begins in motion does not begin with a jolt.
 
     Args:
-        row: Row of ``Worlds.metrics``; its ``STEPS`` count the steps before this one.
+        row: Row of ``Verdicts.metrics``; its ``STEPS`` count the steps before this one.
         once: Column of the smoothed signal.
         twice: Column of the signal smoothed twice.
         value: The signal.

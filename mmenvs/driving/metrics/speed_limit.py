@@ -22,7 +22,7 @@ def update_speed_limit(
     """Count a step within the limit, and add up what is above it.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         speed: Speed [m/s].
         limit: Speed limit here [m/s].
         dt: Time step [s].

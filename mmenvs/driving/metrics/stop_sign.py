@@ -15,7 +15,7 @@ def update_stop_sign(
     """Count a stop sign at the step at which its line is crossed without a stop.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         stop_sign: Whether the ego runs a stop sign; several steps in a row are one sign.
     """
     if stop_sign and row[LAST_STOP_SIGN] == 0.0:

@@ -16,7 +16,7 @@ def update_success(
     """Remember whether the goal was reached.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         reached: Whether the ego is at the goal.
     """
     if reached:

@@ -168,7 +168,7 @@ def update_time_to_collision(
     """Remember the least time to collision, and count the steps on which it was long enough.
 
     Args:
-        row: Row of ``Worlds.metrics``.
+        row: Row of ``Verdicts.metrics``.
         time: Time to collision of this step [s].
     """
     row[MIN_TTC] = min(row[MIN_TTC], time)

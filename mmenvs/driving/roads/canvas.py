@@ -32,8 +32,8 @@ class Canvas(NamedTuple):
         slot: First of a mixed tile's rows in ``planes``, shape (LEVELS, columns).
         drawn: Planes of a mixed tile that hold anything, as bits, shape (LEVELS, columns).
         used: Mixed tiles of each level, shape (LEVELS,).
-        planes: Coverage in [0, 1], shape (rows, 1024); the first row is zeros.
-        full: Sweep lines that cross a whole tile, as a share of each row of cells, shape (columns, 2, 32).
+        planes: Coverage in [0, 1], shape (rows, TILE_CELLS); the first row is zeros.
+        full: Sweep lines that cross a whole tile, as a share of each row of cells, shape (columns, 2, TILE).
     """
 
     columns: NDArray[np.int64]

@@ -13,6 +13,7 @@ from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads import routes
 from mmenvs.driving.roads.network import Network
 from mmenvs.driving.roads.raster import CELL, LEVELS, TILE, Raster
+from mmenvs.driving.roads.wayside import places_to_cross
 
 MOST_SUCCESSORS = 4
 #: Columns of ``Roads.lanes``: first sample and number of samples, length [m], samples per metre, limit
@@ -43,8 +44,8 @@ MOST_SUCCESSORS = 4
 ) = range(20)
 LANE_COLUMNS = L_NEXT + MOST_SUCCESSORS
 #: Columns of ``Roads.counts``.
-N_LANES, N_ENTRIES, N_CROSSINGS, N_ROUTES, N_GROUPS, N_SPOTS = range(6)
-COUNT_COLUMNS = 6
+N_LANES, N_ENTRIES, N_CROSSINGS, N_ROUTES, N_GROUPS, N_SPOTS, N_PAINTED = range(7)
+COUNT_COLUMNS = 7
 #: Columns of ``Roads.routes``: first sample and number of samples in ``Roads.path``, where the ego starts
 #: and where it arrives [m].
 R_BEGIN, R_SAMPLES, R_START, R_FINISH = range(4)
@@ -62,6 +63,8 @@ GOES_ON, LEAVES, DROPS = range(3)
 F_LANE, F_CLEAR, F_YIELDS = range(3)
 #: Columns of ``Roads.crossed``.
 X_LANE, X_STATION, X_AT = range(3)
+MOST_GROUPS = 256  # signal groups of a network
+MOST_CROSSINGS = 64  # of a network; people do not use more
 MOST_CROSSED = 30  # lanes that a crossing may cross: bits of ``Worlds.busy``
 
 ROOM = 2.7  # a tapering lane ends for a car where it is narrower than this [m]
@@ -79,7 +82,12 @@ def compile_network(
         network: The roads.
         raster: Its ground.
         ways: Routes of the ego, at least one.
+
+    Raises:
+        RoadError: If there are more than :data:`MOST_GROUPS` signal groups.
     """
+    if len(network.groups) > MOST_GROUPS:
+        raise net.RoadError(f"{network.name}: {len(network.groups)} signal groups, at most {MOST_GROUPS}")
     mask = routes.DrivableMask(network)
     paths = [routes.trace_path(network, way, mask) for way in ways]
     starts, finishes = zip(
@@ -88,9 +96,14 @@ def compile_network(
     begins = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
     scenery, grid_start, grid_size = sort_scenery(network.scenery, raster)
     conflicts, conflict_begin = _conflicts(network)
-    crossings, crossed = _crossings(network)
+    # Painted crossings come first.
+    places = [*network.crossings, *places_to_cross(network, mask)][:MOST_CROSSINGS]
+    crossings, crossed = _crossings(network, places)
     lanes, entries = _lanes(network, conflict_begin)
-    counts = (len(lanes), len(entries), len(crossings), len(paths), len(network.groups), len(network.spots))
+    counts = (
+        len(lanes), len(entries), len(crossings), len(paths), len(network.groups), len(network.spots),
+        min(len(network.crossings), MOST_CROSSINGS),
+    )  # fmt: skip
     groups = [(g.cycle, g.begin, g.green, g.junction) for g in network.groups]
     spots = [(s.x, s.y, s.heading, s.length, s.width) for s in network.spots]
     signals = [(s.x, s.y, math.cos(s.heading), math.sin(s.heading), s.group) for s in network.signals]
@@ -221,16 +234,18 @@ def gives_way(lane: net.Lane, other: net.Lane) -> bool:
     return lane.rule != net.SIGNAL and from_the_right
 
 
-def _crossings(network: Network) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _crossings(
+    network: Network, places: Sequence[net.Crossing]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the crossings, and which lanes each meets at what station and where along the crossing."""
     rows: list[tuple[float, float, float]] = []
-    table = np.zeros((len(network.crossings), CROSSING_COLUMNS), np.float32)
+    table = np.zeros((len(places), CROSSING_COLUMNS), np.float32)
     sizes = np.array([len(lane.centre) for lane in network.lanes])
     begins = np.concatenate([[0], np.cumsum(sizes)])
     points = np.concatenate([lane.centre[:, :2] for lane in network.lanes]).astype(np.float64)
     within = np.ones(len(points) - 1, bool)  # whether a sample and the next belong to one lane
     within[begins[1:-1] - 1] = False
-    for crossing, entry in zip(network.crossings, table, strict=True):
+    for crossing, entry in zip(places, table, strict=True):
         first = len(rows)
         start, along = crossing.start, crossing.end - crossing.start
         span = float(along @ along)

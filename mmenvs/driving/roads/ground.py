@@ -1,6 +1,6 @@
 """Compiles a network's ground into the tiled raster of surface codes with mip levels.
 
-Level ``k`` has cells of ``CELL * 2**k`` metres, in tiles of 32 x 32 cells; each level's shares are the
+Level ``k`` has cells of ``CELL * 2**k`` metres, in tiles of 16 x 16 cells; each level's shares are the
 means of four cells of the level below, so that far lines fade instead of flickering.
 
 The map is drawn one row of tiles after the other, on planes of coverage that say how much of each cell is
@@ -75,7 +75,8 @@ _WALK_LIGHT = float((_LIGHT[VERGE << KIND_BITS | _TOP] - _DARKEST) / (_STONE_LIG
 _WHITE_LIGHT = float((_LIGHT[WHITE << KIND_BITS | _TOP] - _DARKEST) / (_STONE_LIGHT - _DARKEST))
 
 # Tiles that every raster begins with: grass, then these.
-_PLAIN_ROAD, _PLAIN_WALK, _COMMON = GRASS_TILES, GRASS_TILES + 1, GRASS_TILES + 2
+_PLAIN = 4  # tiles of each
+_PLAIN_ROAD, _PLAIN_WALK, _COMMON = GRASS_TILES, GRASS_TILES + _PLAIN, GRASS_TILES + 2 * _PLAIN
 
 _WORDS = TILE_CELLS // 8
 _HASH_BITS = 17
@@ -235,14 +236,16 @@ def _store(
     """Turn a row of tiles into codes and return the number of tiles; -1 if they are too many."""
     for column in range(canvas.columns[level]):
         at = canvas.begin[level] + row * canvas.columns[level] + column
-        grass = int(mix(np.uint64(at)) & np.uint64(GRASS_TILES - 1))
+        bits = mix(np.uint64(at))
+        grass = int(bits & np.uint64(GRASS_TILES - 1))
+        plain = int(bits >> np.uint64(32) & np.uint64(_PLAIN - 1))
         kind = canvas.kind[level, column]
         if kind == BARE:
             index[at] = grass
         elif kind == ALL_ROAD:
-            index[at] = _PLAIN_ROAD
+            index[at] = _PLAIN_ROAD + plain
         elif kind == ALL_WALK:
-            index[at] = _PLAIN_WALK
+            index[at] = _PLAIN_WALK + plain
         elif count < 0 or count == len(tiles) - 1:
             count = -1
         else:
@@ -300,7 +303,7 @@ def _remember(table: IntArray, words: IntArray, tile: int) -> int:
 
     Args:
         table: Number of a tile plus one by hash; 0 where there is none.
-        words: All tiles, eight cells to a word, shape (tiles, 128).
+        words: All tiles, eight cells to a word, shape (tiles, TILE_CELLS / 8).
         tile: Number of the tile.
     """
     value = np.uint64(0)
@@ -324,10 +327,10 @@ def _common_tiles() -> NDArray[np.uint8]:
     """Return the tiles that every raster begins with: a fixed grain, so that plain ground is a copy."""
     tiles = np.empty((_COMMON, TILE_CELLS), np.uint8)
     _sow(tiles)
-    tone = np.random.default_rng(11).normal(16.0, 2.2, TILE_CELLS).clip(0, _TOP)
-    tiles[_PLAIN_ROAD] = ASPHALT << KIND_BITS | tone.astype(np.int64)
-    tone = np.random.default_rng(12).normal(10.5, 2.2, TILE_CELLS).clip(0, STONE_LEVEL)
-    tiles[_PLAIN_WALK] = PAVEMENT << KIND_BITS | tone.astype(np.int64)
+    tone = np.random.default_rng(11).normal(16.0, 2.2, (_PLAIN, TILE_CELLS)).clip(0, _TOP)
+    tiles[_PLAIN_ROAD:_PLAIN_WALK] = ASPHALT << KIND_BITS | tone.astype(np.int64)
+    tone = np.random.default_rng(12).normal(10.5, 2.2, (_PLAIN, TILE_CELLS)).clip(0, STONE_LEVEL)
+    tiles[_PLAIN_WALK:] = PAVEMENT << KIND_BITS | tone.astype(np.int64)
     return tiles
 
 

@@ -71,7 +71,7 @@ class Maps(NamedTuple):
         level_columns: (slots, LEVELS) int32.
         level_rows: (slots, LEVELS) int32.
         tile_index: (slots, positions) uint16.
-        tiles: (slots, tiles, 1024) uint8.
+        tiles: (slots, tiles, TILE_CELLS) uint8.
         scenery: (slots, items, 9) float32, sorted by grid cell.
         grid_start: (slots, cells + 1) int32; first item of each grid cell.
         grid_size: (slots, 2) int32; columns and rows of the scenery grid, whose corner is ``origin``.

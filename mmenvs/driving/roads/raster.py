@@ -1,7 +1,7 @@
 """The form of a compiled ground: a tiled raster of surface codes with mip levels.
 
-Level ``k`` has cells of ``CELL * 2**k`` metres, in tiles of 32 x 32 cells.  Only tiles that paved areas
-touch are stored; all others point to one of four shared tiles of grass.
+Level ``k`` has cells of ``CELL * 2**k`` metres, in tiles of 16 x 16 cells.  Only tiles that paved areas
+touch are stored; all others point to one of some shared tiles of grass.
 :func:`~mmenvs.driving.roads.ground.rasterise_network` draws it.
 """
 
@@ -19,10 +19,10 @@ from mmenvs.driving.roads.surface import GRASS, KIND_BITS
 
 CELL = 0.1  # cell of level 0 [m]
 LEVELS = 5
-TILE_BITS = 5
+TILE_BITS = 4  # small: along an edge at any angle, what is stored is a band as wide as a tile
 TILE = 1 << TILE_BITS
 TILE_CELLS = TILE * TILE
-GRASS_TILES = 4
+GRASS_TILES = 16
 LINE_WIDTH = 0.16  # of a painted line [m]
 
 
@@ -35,7 +35,7 @@ class Raster(NamedTuple):
         columns: Tiles per row of each level, shape (LEVELS,).
         rows: Tile rows of each level, shape (LEVELS,).
         tile_index: Tile number of every tile position, shape (positions,).
-        tiles: Surface codes, shape (tiles, 1024), row by row.
+        tiles: Surface codes, shape (tiles, TILE_CELLS), row by row.
     """
 
     origin: NDArray[np.float64]
@@ -71,7 +71,7 @@ def code_at(
         columns: Tiles per row of the level.
         rows: Tile rows of the level.
         index: Tile numbers, shape (positions,).
-        tiles: Surface codes, shape (tiles, 1024).
+        tiles: Surface codes, shape (tiles, TILE_CELLS).
     """
     u = int(math.floor((x - origin_x) / cell))
     v = int(math.floor((y - origin_y) / cell))

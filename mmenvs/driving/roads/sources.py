@@ -99,7 +99,8 @@ def compile_map(config: DrivingConfig, seed: int) -> dict[str, NDArray[Any]]:
         network, urban = _read(config.map), 0.7
         routes = _roam(network, FILE_ROUTES, np.random.default_rng(0))
     elif source is None:
-        layout, urban = blocks.compose_layout(config.map, seed, settings), 0.2
+        sequence = blocks.random_sequence(seed) if config.map == "random" else config.map
+        layout, urban = blocks.compose_layout(sequence, seed, settings), 0.2
         network, routes = layout.network, _ways(layout, False, rng)
     else:
         layout, urban = source.lay(seed, settings), source.urban

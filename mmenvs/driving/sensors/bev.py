@@ -15,7 +15,7 @@ from mmenvs.core.arrays import ByteArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network, surface
-from mmenvs.driving.roads.compiled import GRID
+from mmenvs.driving.roads.compiled import GRID, MOST_GROUPS
 from mmenvs.driving.roads.raster import CELL, LEVELS
 from mmenvs.driving.sensors.ground import pack, walk_ground
 from mmenvs.driving.sensors.signals import lamp_colour
@@ -196,7 +196,7 @@ def overlook(
         dx, dy = signal[0] - ego[st.X], signal[1] - ego[st.Y]
         _place(dx, dy, cos, sin, 1.0, 0.0, 0.5, 0.5, True, surface.SIGNAL, per, chart, out)
         group = int(signal[4])
-        if colourful and 0 <= group < st.MOST_GROUPS:
+        if colourful and 0 <= group < MOST_GROUPS:
             lit = lamp_colour(np.int64(worlds.lights[world, group]))
             _stamp(
                 middle_row - (dx * cos + dy * sin) * per, middle_column - (dy * cos - dx * sin) * per,

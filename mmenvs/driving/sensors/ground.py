@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.raster import CELL, LINE_WIDTH, TILE, TILE_BITS
+from mmenvs.driving.roads.raster import CELL, GRASS_TILES, LINE_WIDTH, TILE, TILE_BITS
 from mmenvs.driving.sensors import scene as sc
 from mmenvs.driving.sensors.scene import Scene, beam
 from mmenvs.driving.weather import Look
@@ -157,7 +157,7 @@ def walk_ground(
         if 0 <= tile_column < columns and 0 <= tile_row < rows:
             tile_index = np.int64(index[tile_row * columns + tile_column])
         else:
-            tile_index = (tile_column ^ tile_row) & 3  # beyond the map lies more grass
+            tile_index = (tile_column ^ tile_row) & (GRASS_TILES - 1)  # beyond the map lies more grass
         codes[column] = tiles[tile_index, cell_index]
         ix += dx
         iy += dy
@@ -283,7 +283,7 @@ def smooth_row(
                 if 0 <= tile_column < columns and 0 <= tile_row < rows:
                     tile = np.int64(maps.tile_index[slot, begin + tile_row * columns + tile_column])
                 else:
-                    tile = (tile_column ^ tile_row) & 3
+                    tile = (tile_column ^ tile_row) & (GRASS_TILES - 1)
                 code = maps.tiles[slot, tile, ((iv + j) & (TILE - 1)) << TILE_BITS | (iu + i) & (TILE - 1)]
                 white += weight * layers[code, 0]
                 yellow += weight * layers[code, 1]

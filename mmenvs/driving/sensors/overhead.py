@@ -13,6 +13,7 @@ from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import entry_point, kernel
 from mmenvs.driving import state as st
 from mmenvs.driving.roads import network, surface
+from mmenvs.driving.roads.compiled import MOST_GROUPS
 from mmenvs.driving.roads.raster import CELL, LEVELS
 from mmenvs.driving.sensors.goal import goal_corners
 from mmenvs.driving.sensors.ground import headlight_mask, smooth_row
@@ -354,7 +355,7 @@ class Overhead:
     def _signal(self, head: NDArray[np.float32], lights: NDArray[np.uint8]) -> None:
         """Draw the lit lamp of a signal head, with a glow."""
         group = int(head[4])
-        colour = np.array(lamp_colour(int(lights[group]) if 0 <= group < st.MOST_GROUPS else st.RED))
+        colour = np.array(lamp_colour(int(lights[group]) if 0 <= group < MOST_GROUPS else st.RED))
         centre = self._place(head[None, :2].astype(np.float64))[0]
         height, width = self._raw.shape[:2]
         if not (0 <= centre[0] < width and 0 <= centre[1] < height):

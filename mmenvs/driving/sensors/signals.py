@@ -13,6 +13,7 @@ import numpy as np
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving import state as st
+from mmenvs.driving.roads.compiled import MOST_GROUPS
 from mmenvs.driving.roads.surface import POLE, SIGNAL
 from mmenvs.driving.sensors.glow import halo
 from mmenvs.driving.sensors.scene import Colour, Scene, air_at, glowing, hazed
@@ -65,7 +66,7 @@ def draw_signals(
         facing = -(dx * signal[2] + dy * signal[3]) / distance
         rgb = picture if depth < scene.clear_reach else picture[:0]
         group = int(signal[4])
-        lit = np.int64(worlds.lights[world, group]) if 0 <= group < st.MOST_GROUPS else np.int64(st.RED)
+        lit = np.int64(worlds.lights[world, group]) if 0 <= group < MOST_GROUPS else np.int64(st.RED)
         _head(scene, depth, across, facing, lit, zbuffer, rgb, semantic)
 
 

@@ -137,7 +137,7 @@ def test_noise_of_imu_and_gnss_is_seeded_and_of_the_size_that_it_says():
     assert (noisy[1][:, 1] - clean[1][:, 1]).std() * 8 == pytest.approx(0.1, rel=0.3)
 
 
-@pytest.mark.parametrize("name", ["town", "SXCrR", "tOU", "roundabout"])
+@pytest.mark.parametrize("name", ["town", "SXCrR", "tOU", "roundabout", "random"])
 def test_other_maps_can_be_driven_by_the_scripted_driver(name):
     env = gym.make_vec(
         "mmenvs/Driving-v0", num_envs=6, map=name, sensors=("state",), traffic_vehicles=6, obstacle_spacing=0,
