@@ -155,4 +155,4 @@ class WorldEnv(gym.Env[Observation, Any]):
 
 
 def _plain(column: NDArray[Any]) -> Any:
-    return column[0].item() if column.ndim == 1 else column[0].copy()
+    return column.item(0) if column.ndim == 1 else column[0].copy()

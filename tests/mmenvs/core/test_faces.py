@@ -20,6 +20,22 @@ import mmenvs
 
 IDS = sorted(mmenvs.ENVIRONMENTS)
 MODES = ["NEXT_STEP", "SAME_STEP", "DISABLED"]
+#: All that is random at once: weather, faults, people, traffic, noise, stacked pictures.
+EVERYTHING = {
+    "map": "town",
+    "weather": "random",
+    "sensors": ("camera", "depth", "semantic", "bev", "lidar", "radar", "state", "motion", "instruction"),
+    "faults": ("camera:dirt:0.6", "lidar:dropout:0.3", "camera:frozen:0.5:random:0.2:3", "motion:jump:0.4"),
+    "frame_stack": 2,
+    "lidar_noise": 0.1,
+    "gnss_noise": 1.0,
+    "pedestrians": 6,
+    "cyclists": 2,
+    "vehicle": "dynamic",
+    "num_maps": 6,
+}
+WORLDS = [*((env_id, {}) for env_id in IDS), ("mmenvs/Driving-v0", EVERYTHING)]
+NAMES = [*IDS, "everything"]
 
 
 def actions_of(space, steps, seed):
@@ -88,14 +104,14 @@ def test_both_checkers_pass_without_a_warning(env_id):
     env.close()
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize(("env_id", "kwargs"), WORLDS, ids=NAMES)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("num_envs", "threads"), [(1, 1), (7, 2), (64, 2)])
-def test_a_world_of_a_batch_is_the_single_env_bit_for_bit(env_id, mode, num_envs, threads):
+def test_a_world_of_a_batch_is_the_single_env_bit_for_bit(env_id, kwargs, mode, num_envs, threads):
     world = num_envs // 2
-    actions = actions_of(gym.make(env_id).action_space, 24, 3)
-    single = single_trajectory(env_id, 100, actions, limit=9)
-    batch = batch_trajectory(env_id, 100, world, num_envs, mode, actions, limit=9, threads=threads)
+    actions = actions_of(gym.make(env_id, **kwargs).action_space, 24, 3)
+    single = single_trajectory(env_id, 100, actions, limit=9, **kwargs)
+    batch = batch_trajectory(env_id, 100, world, num_envs, mode, actions, limit=9, threads=threads, **kwargs)
     for step, (expected, found) in enumerate(zip(single, batch, strict=False)):
         assert same(expected[0], found[0]), step
         assert expected[1:] == tuple(found[1:]), step
