@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mmenvs.driving.roads import markings
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.curves import Floats, Line, Pose, sample_lanes
+from mmenvs.driving.roads.markings import zebra
 from mmenvs.driving.roads.network import Area, Crossing, Lane, Network, Signal, SignalGroup, Spot, Stroke
 from mmenvs.driving.roads.sections import Carriageway, Section
 
@@ -40,8 +42,7 @@ MIDDLE_LINE = Paint(0.14, net.YELLOW)
 OVERTAKING_LINE = Paint(0.14, net.YELLOW, 3.0, 4.5)
 STOP_LINE = Paint(0.4)
 GIVE_WAY_LINE = Paint(0.4, dash=0.6, gap=0.4)
-ZEBRA_STRIPE = Paint(0.5)
-SPOT_LINE = Paint(0.12)
+SPOT_LINE = Paint(markings.SPOT_LINE)
 
 
 @dataclass
@@ -295,11 +296,9 @@ class NetworkBuilder:
             group: Signal group of the people who cross; -1 where they have priority.
         """
         end = start.moved(length)
-        self._crossings.append(Crossing(np.array(start[:2]), np.array(end[:2]), width, group))
-        count = int((length - 0.3) // 1.0)
-        for k in range(count):
-            stripe = start.moved(0.5 * length + k - 0.5 * (count - 1))
-            self.stroke([stripe.moved(0, -0.5 * width)[:2], stripe.moved(0, 0.5 * width)[:2]], ZEBRA_STRIPE)
+        made = Crossing(np.array(start[:2]), np.array(end[:2]), width, group)
+        self._crossings.append(made)
+        self._strokes += zebra(made)
 
     def stop_line(self, mouth: Pose, section: Section, giving_way: bool = False) -> None:
         """Paint the line before which incoming traffic waits, solid or, to give way, broken."""

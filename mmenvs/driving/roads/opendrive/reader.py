@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmenvs.driving.roads.markings import outline_of, zebra
 from mmenvs.driving.roads.network import Crossing, Network, Spot
 from mmenvs.driving.roads.opendrive.lanes import finish_lanes, lay_lanes
 from mmenvs.driving.roads.opendrive.links import inherit_limits, link_lanes, read_junctions
@@ -69,7 +70,9 @@ def _build(root: Node, name: str) -> Network:
         crossings += read_crossings(road, junctions, programmes, groups)
         found, paved = read_spots(road, layout)
         spots += found
+        strokes += [stroke for spot in found for stroke in outline_of(spot)]
         areas += [*ground[road.id], *paved]
+    strokes += [stroke for crossing in crossings for stroke in zebra(crossing)]
     for junction in junctions.values():
         inside = [road.id for road in roads.values() if road.junction == junction.id]
         areas += fill_gaps([area for road in inside for area in ground[road]])
