@@ -209,6 +209,30 @@ def fill_lists(
 
 
 @inner_function
+def place_on_old_lane(
+    lane: int,
+    leaving: int,
+    station: float,
+    offset: float,
+    lanes: FloatArray,
+    samples: FloatArray,
+) -> tuple[float, float]:
+    """Return station and lateral offset [m] on the lane that is being left by a car that changes lanes.
+
+    Args:
+        lane: Lane that the car goes to, on which it counts already.
+        leaving: Lane that it comes from.
+        station: Station on the new lane [m].
+        offset: Lateral offset from it, towards the old one [m].
+        lanes: ``Roads.lanes`` of the map.
+        samples: ``Roads.samples`` of the map.
+    """
+    there = beside(lane, leaving, station, lanes, samples)
+    between = 0.5 * (lane_width(lane, station, lanes, samples) + lane_width(leaving, there, lanes, samples))
+    return there, offset + (between if offset < 0.0 else -between)
+
+
+@inner_function
 def _insert_shadow(
     car: int,
     cars: FloatArray,
@@ -224,11 +248,7 @@ def _insert_shadow(
     leaving = int(cars[st.C_FROM, car])
     before = int(cars[st.C_PREVIOUS, car])
     if leaving >= 0:
-        there = beside(lane, leaving, station, lanes, samples)
-        between = 0.5 * (
-            lane_width(lane, station, lanes, samples) + lane_width(leaving, there, lanes, samples)
-        )
-        aside = offset + (between if offset < 0.0 else -between)
+        there, aside = place_on_old_lane(lane, leaving, station, offset, lanes, samples)
         insert(leaving, there, half, aside - half_width, aside + half_width, speed, lists)
     elif before >= 0 and station < half + TAIL:
         there = lanes[before, L_LENGTH] + station

@@ -11,11 +11,20 @@ from mmenvs.driving import state as st
 from mmenvs.driving.actors.changes import begin_change, choose_lane, siren_behind
 from mmenvs.driving.actors.idm import B_COMFORT, idm
 from mmenvs.driving.actors.junctions import STANDING, clears_on_amber, may_enter, signal_allows, wants_grant
-from mmenvs.driving.actors.lists import I_STATION, Lists, fill_lists, first_ahead, insert, leader, swing
+from mmenvs.driving.actors.lists import (
+    I_STATION,
+    Lists,
+    fill_lists,
+    first_ahead,
+    insert,
+    leader,
+    place_on_old_lane,
+    swing,
+)
 from mmenvs.driving.actors.signals import set_lights
 from mmenvs.driving.actors.spawn import choose_next, enter_road
 from mmenvs.driving.roads.compiled import GOES_ON, L_BEND, L_END, L_LENGTH, L_LIMIT, L_NEXT
-from mmenvs.driving.roads.lanes import beside, lane_curvature, lane_width
+from mmenvs.driving.roads.lanes import lane_curvature
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Roads
@@ -106,11 +115,7 @@ def _decide(
     if leaving >= 0:
         # While changing lanes, heed both; but creep past what stands ahead in the old one.  The search
         # begins a little ahead of the car, so that it does not find the car's own shadow.
-        there = beside(lane, leaving, station, lanes, samples)
-        between = 0.5 * (
-            lane_width(lane, station, lanes, samples) + lane_width(leaving, there, lanes, samples)
-        )
-        aside = offset + (between if offset < 0.0 else -between)
+        there, aside = place_on_old_lane(lane, leaving, station, offset, lanes, samples)
         # Only who stands there counts: the end of a lane that is left does not matter any more.
         near, ahead_speed, found = first_ahead(
             -1, leaving, there + 0.05, aside - half_width, aside + half_width, lists

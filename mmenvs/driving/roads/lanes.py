@@ -44,6 +44,17 @@ def place_on_lane(
 
 
 @hot_function
+def _nearest_sample(
+    lane: int,
+    station: float,
+    lanes: FloatArray,
+) -> int:
+    """Return which of all samples is the nearest to a station [m] of a lane."""
+    index = int(station * lanes[lane, L_SCALE] + 0.5)
+    return int(lanes[lane, L_BEGIN]) + min(max(index, 0), int(lanes[lane, L_COUNT]) - 1)
+
+
+@hot_function
 def lane_width(
     lane: int,
     station: float,
@@ -51,9 +62,7 @@ def lane_width(
     samples: FloatArray,
 ) -> float:
     """Return the width of a lane at a station [m]."""
-    index = int(station * lanes[lane, L_SCALE] + 0.5)
-    index = min(max(index, 0), int(lanes[lane, L_COUNT]) - 1)
-    width: float = samples[int(lanes[lane, L_BEGIN]) + index, WIDTH]
+    width: float = samples[_nearest_sample(lane, station, lanes), WIDTH]
     return width
 
 
@@ -65,9 +74,7 @@ def lane_curvature(
     samples: FloatArray,
 ) -> float:
     """Return the curvature of a lane at a station [1/m]."""
-    index = int(station * lanes[lane, L_SCALE] + 0.5)
-    index = min(max(index, 0), int(lanes[lane, L_COUNT]) - 1)
-    curvature: float = samples[int(lanes[lane, L_BEGIN]) + index, CURVATURE]
+    curvature: float = samples[_nearest_sample(lane, station, lanes), CURVATURE]
     return curvature
 
 

@@ -47,7 +47,7 @@ from mmenvs.driving.sensors.ground import draw_ground, draw_smooth_ground, groun
 from mmenvs.driving.sensors.houses import CURTAIN_ROWS, covered
 from mmenvs.driving.sensors.lens import glare_veil, grain_table, look_through
 from mmenvs.driving.sensors.people import draw_person
-from mmenvs.driving.sensors.scene import LAMP_AHEAD, Scene, light_of, look_out
+from mmenvs.driving.sensors.scene import LAMP_AHEAD, Scene, light_of, look_out, turn_to_view
 from mmenvs.driving.sensors.scenery import draw_scenery, gather_scenery, glow_scenery, light_scenery
 from mmenvs.driving.sensors.shadows import draw_shadow
 from mmenvs.driving.sensors.signals import draw_signals
@@ -315,7 +315,7 @@ def _draw_solids(
     for k in range(count + 1 if show_ego else count):
         box = boxes[visible[k]] if k < count else worlds.ego_box[world]
         dx, dy = np.float64(box[st.B_X]) - scene.x, np.float64(box[st.B_Y]) - scene.y
-        ahead, aside = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
+        ahead, aside = turn_to_view(scene, dx, dy)
         high, radius = np.float64(box[st.B_HEIGHT]), np.float64(box[st.B_RADIUS])
         # A shadow falls on ground that nothing covers, so it may be drawn at any time, and but once.
         hides = covered(scene, ahead, aside, radius + _AROUND, high + _AROUND, curtain)

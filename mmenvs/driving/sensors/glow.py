@@ -12,7 +12,7 @@ import numpy as np
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving import state as st
-from mmenvs.driving.sensors.scene import Scene
+from mmenvs.driving.sensors.scene import Scene, turn_to_view
 from mmenvs.driving.sensors.shadows import light_pool
 from mmenvs.driving.sensors.strokes import NEAR
 
@@ -119,10 +119,8 @@ def glow_vehicle(
             height = high
             red, green, blue, size, strength = 40.0, 110.0, 255.0, 1.2, max(0.8, scene.lamps)
         x, y = dx + a * heading_cos - b * heading_sin, dy + a * heading_sin + b * heading_cos
-        halo(
-            scene, x * scene.cos + y * scene.sin, x * scene.sin - y * scene.cos, height, size,
-            red, green, blue, strength, zbuffer, rgb,
-        )  # fmt: skip
+        depth, across = turn_to_view(scene, x, y)
+        halo(scene, depth, across, height, size, red, green, blue, strength, zbuffer, rgb)
 
 
 @inner_function

@@ -15,7 +15,7 @@ from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving.roads import network
 from mmenvs.driving.roads.surface import BUILDING
-from mmenvs.driving.sensors.scene import Air, Scene, air_at, glowing, hazed
+from mmenvs.driving.sensors.scene import Air, Scene, air_at, glowing, hazed, turn_to_view
 from mmenvs.driving.sensors.solids import face_shade
 from mmenvs.driving.sensors.strokes import FLAT, NEAR, columns_of, enter_box, repaint, span
 
@@ -92,8 +92,7 @@ def draw_house(
         semantic: Its classes.
     """
     heading_cos, heading_sin = np.float64(thing[network.S_COS]), np.float64(thing[network.S_SIN])
-    cos = heading_cos * scene.cos + heading_sin * scene.sin
-    sin = heading_cos * scene.sin - heading_sin * scene.cos
+    cos, sin = turn_to_view(scene, heading_cos, heading_sin)
     half_length = np.float64(thing[network.S_HALF_LENGTH])
     half_width = np.float64(thing[network.S_HALF_WIDTH])
     roof_length, roof_width = half_length + EAVES, half_width + EAVES

@@ -13,7 +13,7 @@ from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads.surface import CYCLIST, PEDESTRIAN
-from mmenvs.driving.sensors.scene import Air, Colour, Scene, air_at, hazed
+from mmenvs.driving.sensors.scene import Air, Colour, Scene, air_at, hazed, turn_to_view
 from mmenvs.driving.sensors.strokes import NEAR, ellipse, limb
 
 STRIDE = 0.72  # length of one step [m]
@@ -55,13 +55,11 @@ def draw_person(
 ) -> None:
     """Draw a pedestrian, or a cyclist on a bicycle, as the kind of the box says."""
     dx, dy = box[st.B_X] - scene.x, box[st.B_Y] - scene.y
-    depth = np.float64(dx * scene.cos + dy * scene.sin)
+    depth, across = turn_to_view(scene, dx, dy)
     if depth < NEAR:
         return
-    across = np.float64(dx * scene.sin - dy * scene.cos)
     heading_cos, heading_sin = np.float64(box[st.B_COS]), np.float64(box[st.B_SIN])
-    away = heading_cos * scene.cos + heading_sin * scene.sin
-    aside = heading_cos * scene.sin - heading_sin * scene.cos  # of the heading, to the right
+    away, aside = turn_to_view(scene, heading_cos, heading_sin)  # of the heading
     high, hue = np.float64(box[st.B_HEIGHT]), np.float64(box[st.B_HUE])
     scale = scene.focal / depth
     base = scene.horizon + scene.mount_height * scale

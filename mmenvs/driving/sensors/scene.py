@@ -256,6 +256,16 @@ def beam(
 
 
 @inner_function
+def turn_to_view(
+    scene: Scene,
+    east: float,
+    north: float,
+) -> tuple[float, float]:
+    """Return how far a vector points ahead of the eye and to its right, in the vector's own unit."""
+    return east * scene.cos + north * scene.sin, east * scene.sin - north * scene.cos
+
+
+@inner_function
 def air_at(
     scene: Scene,
     depth: float,

@@ -17,7 +17,7 @@ from mmenvs.driving.roads.compiled import GRID
 from mmenvs.driving.roads.surface import POLE, VEGETATION
 from mmenvs.driving.sensors.glow import halo
 from mmenvs.driving.sensors.houses import covered, draw_house, open_curtain
-from mmenvs.driving.sensors.scene import Scene, air_at, hazed
+from mmenvs.driving.sensors.scene import Scene, air_at, hazed, turn_to_view
 from mmenvs.driving.sensors.shadows import cast_box, cast_crown, light_pool
 from mmenvs.driving.sensors.solids import PLAIN, POST, draw_prism
 from mmenvs.driving.sensors.strokes import NEAR, span
@@ -168,8 +168,7 @@ def gather_scenery(
         for item in range(begin, end):
             thing = maps.scenery[slot, item]
             dx, dy = thing[network.S_X] - scene.x, thing[network.S_Y] - scene.y
-            depth = dx * scene.cos + dy * scene.sin
-            across = dx * scene.sin - dy * scene.cos
+            depth, across = turn_to_view(scene, dx, dy)
             wide = thing[network.S_HALF_LENGTH] + thing[network.S_HALF_WIDTH]
             if depth < NEAR - more or depth > reach or abs(across) > depth * spread + 1.5 * wide + more:
                 continue
@@ -215,7 +214,7 @@ def light_scenery(
                 continue
             length = radius = 0.045 * high
             high *= 0.4
-        ahead = (x - scene.x) * scene.cos + (y - scene.y) * scene.sin
+        ahead, _aside = turn_to_view(scene, x - scene.x, y - scene.y)
         if 2.0 * length * scene.focal > abs(ahead):  # more than a pixel wide
             cast_box(scene, x, y, cos, sin, length, radius, high, zbuffer, rgb)
 
@@ -235,7 +234,7 @@ def glow_scenery(
         thing = maps.scenery[slot, near[k]]
         if int(thing[network.S_KIND]) == network.LAMP:
             dx, dy = thing[network.S_X] - scene.x, thing[network.S_Y] - scene.y
-            depth, across = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
+            depth, across = turn_to_view(scene, dx, dy)
             high = np.float64(thing[network.S_HEIGHT])
             halo(scene, depth, across, high, 1.1, 255.0, 204.0, 128.0, 1.0, zbuffer, rgb)
 
@@ -257,8 +256,7 @@ def draw_scenery(
     for k in range(count):
         thing = maps.scenery[slot, near[k]]
         dx, dy = thing[network.S_X] - scene.x, thing[network.S_Y] - scene.y
-        depth = dx * scene.cos + dy * scene.sin
-        across = dx * scene.sin - dy * scene.cos
+        depth, across = turn_to_view(scene, dx, dy)
         wide = thing[network.S_HALF_LENGTH] + thing[network.S_HALF_WIDTH]
         if depth < NEAR or abs(across) > depth * scene.spread + 1.5 * wide:
             continue
@@ -278,8 +276,7 @@ def draw_scenery(
         if wide * scale < 0.5:
             continue
         heading_cos, heading_sin = np.float64(thing[network.S_COS]), np.float64(thing[network.S_SIN])
-        box_cos = heading_cos * scene.cos + heading_sin * scene.sin
-        box_sin = heading_cos * scene.sin - heading_sin * scene.cos
+        box_cos, box_sin = turn_to_view(scene, heading_cos, heading_sin)
         red = green = blue = 232.0 if kind == network.POST else 112.0
         style = np.int64(POST) if kind == network.POST else np.int64(PLAIN)
         draw_prism(

@@ -18,7 +18,7 @@ import numpy as np
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving import state as st
-from mmenvs.driving.sensors.scene import Scene
+from mmenvs.driving.sensors.scene import Scene, turn_to_view
 from mmenvs.driving.sensors.strokes import FLAT, NEAR, columns_of, enter_box
 
 SHADED = 0.9 * FLAT
@@ -146,9 +146,8 @@ def cast_box(
     """
     cast_x, cast_y = scene.cast_x * height, scene.cast_y * height
     dx, dy = x + 0.5 * cast_x - scene.x, y + 0.5 * cast_y - scene.y
-    depth, across = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
-    cos = heading_cos * scene.cos + heading_sin * scene.sin
-    sin = heading_cos * scene.sin - heading_sin * scene.cos
+    depth, across = turn_to_view(scene, dx, dy)
+    cos, sin = turn_to_view(scene, heading_cos, heading_sin)
     sweep_a = cast_x * heading_cos + cast_y * heading_sin
     sweep_b = cast_y * heading_cos - cast_x * heading_sin
     sweep = max(math.sqrt(sweep_a * sweep_a + sweep_b * sweep_b), _PARALLEL)
@@ -194,7 +193,7 @@ def draw_shadow(
     """Darken the ground under one box of the world and, when the sun is low, behind it."""
     x, y = np.float64(box[st.B_X]), np.float64(box[st.B_Y])
     dx, dy = x + 0.1 - scene.x, y + 0.1 - scene.y
-    depth = dx * scene.cos + dy * scene.sin
+    depth, across = turn_to_view(scene, dx, dy)
     radius = np.float64(box[st.B_RADIUS])
     heading_cos, heading_sin = np.float64(box[st.B_COS]), np.float64(box[st.B_SIN])
     half_length, half_width = np.float64(box[st.B_HALF_LENGTH]), np.float64(box[st.B_HALF_WIDTH])
@@ -204,9 +203,7 @@ def draw_shadow(
     # Farther away the shadow is thinner than a pixel.
     if depth * depth > 3.0 * radius * scene.focal * scene.mount_height:
         return
-    across = dx * scene.sin - dy * scene.cos
-    cos = heading_cos * scene.cos + heading_sin * scene.sin
-    sin = heading_cos * scene.sin - heading_sin * scene.cos  # to the right, like the columns
+    cos, sin = turn_to_view(scene, heading_cos, heading_sin)
     more = 0.12 if box[st.B_KIND] < st.CYCLIST else -0.06
     _under_box(scene, depth, across, cos, sin, half_length + more, half_width + more, zbuffer, rgb)
 
@@ -242,11 +239,11 @@ def cast_crown(
     """Darken the ground where the crown of a plant between two heights casts its shadow: an ellipse."""
     middle = 0.5 * (low + high)
     dx, dy = x + scene.cast_x * middle - scene.x, y + scene.cast_y * middle - scene.y
-    depth, across = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
+    depth, across = turn_to_view(scene, dx, dy)
     length = math.sqrt(scene.cast_x * scene.cast_x + scene.cast_y * scene.cast_y)
     long = radius + 0.5 * (high - low) * length
-    cos = (scene.cast_x * scene.cos + scene.cast_y * scene.sin) / length
-    sin = (scene.cast_x * scene.sin - scene.cast_y * scene.cos) / length
+    cast_ahead, cast_aside = turn_to_view(scene, scene.cast_x, scene.cast_y)
+    cos, sin = cast_ahead / length, cast_aside / length
     first, last = _rows_of(scene, depth, across, cos, sin, long, radius)
     drop = scene.focal * scene.mount_height
     for row in range(first, last):
@@ -273,9 +270,8 @@ def light_pool(
 ) -> None:
     """Brighten an ellipse of ground, most in its middle; colours are what a middle grey there gains."""
     dx, dy = x - scene.x, y - scene.y
-    depth, across = dx * scene.cos + dy * scene.sin, dx * scene.sin - dy * scene.cos
-    cos = heading_cos * scene.cos + heading_sin * scene.sin
-    sin = heading_cos * scene.sin - heading_sin * scene.cos
+    depth, across = turn_to_view(scene, dx, dy)
+    cos, sin = turn_to_view(scene, heading_cos, heading_sin)
     first, last = _rows_of(scene, depth, across, cos, sin, half_length, half_width)
     drop = scene.focal * scene.mount_height
     fade = math.exp(-max(depth, 0.0) * scene.extinction)

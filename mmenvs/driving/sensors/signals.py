@@ -16,7 +16,7 @@ from mmenvs.driving import state as st
 from mmenvs.driving.roads.compiled import MOST_GROUPS
 from mmenvs.driving.roads.surface import POLE, SIGNAL
 from mmenvs.driving.sensors.glow import halo
-from mmenvs.driving.sensors.scene import Colour, Scene, air_at, glowing, hazed
+from mmenvs.driving.sensors.scene import Colour, Scene, air_at, glowing, hazed, turn_to_view
 from mmenvs.driving.sensors.strokes import NEAR, columns_between, span
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def draw_signals(
     for head in range(maps.signal_count[slot]):
         signal = maps.signals[slot, head]
         dx, dy = np.float64(signal[0]) - scene.x, np.float64(signal[1]) - scene.y
-        depth = dx * scene.cos + dy * scene.sin
-        across = dx * scene.sin - dy * scene.cos
+        depth, across = turn_to_view(scene, dx, dy)
         if depth < NEAR or depth > scene.reach or abs(across) > depth * scene.spread + 1.0:
             continue
         distance = math.sqrt(dx * dx + dy * dy)

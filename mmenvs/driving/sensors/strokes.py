@@ -22,6 +22,29 @@ FLAT = 1.0e9  # a depth beyond everything
 
 
 @inner_function
+def _cover(
+    row: int,
+    column: int,
+    depth: float,
+    red: float,
+    green: float,
+    blue: float,
+    label: int | np.int64,
+    zbuffer: FloatArray,
+    rgb: ByteArray,
+    semantic: ByteArray,
+) -> None:
+    """Paint a pixel in every picture that is wanted."""
+    zbuffer[row, column] = depth
+    if len(rgb):
+        rgb[row, column, 0] = red
+        rgb[row, column, 1] = green
+        rgb[row, column, 2] = blue
+    if len(semantic):
+        semantic[row, column, 0] = label
+
+
+@inner_function
 def span(
     row_0: float,
     row_1: float,
@@ -40,13 +63,7 @@ def span(
     last = min(int(math.ceil(row_1 - 0.5)), len(zbuffer))
     for row in range(first, last):
         if depth <= zbuffer[row, column]:
-            zbuffer[row, column] = depth
-            if len(rgb):
-                rgb[row, column, 0] = red
-                rgb[row, column, 1] = green
-                rgb[row, column, 2] = blue
-            if len(semantic):
-                semantic[row, column, 0] = label
+            _cover(row, column, depth, red, green, blue, label, zbuffer, rgb, semantic)
 
 
 @inner_function
@@ -71,13 +88,7 @@ def lid(
     for row in range(first, last):
         depth = drop / max(row + 0.5 - scene.horizon, 0.5)
         if depth < zbuffer[row, column]:
-            zbuffer[row, column] = depth
-            if len(rgb):
-                rgb[row, column, 0] = red
-                rgb[row, column, 1] = green
-                rgb[row, column, 2] = blue
-            if len(semantic):
-                semantic[row, column, 0] = label
+            _cover(row, column, depth, red, green, blue, label, zbuffer, rgb, semantic)
 
 
 @inner_function

@@ -14,7 +14,7 @@ from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving import state as st
 from mmenvs.driving.roads.surface import OBSTACLE, VEHICLE
 from mmenvs.driving.sensors import solids
-from mmenvs.driving.sensors.scene import Colour, Scene, air_at, hazed
+from mmenvs.driving.sensors.scene import Colour, Scene, air_at, hazed, turn_to_view
 from mmenvs.driving.sensors.solids import draw_prism
 from mmenvs.driving.sensors.strokes import NEAR, repaint, span
 
@@ -51,14 +51,12 @@ def in_view(
 ) -> bool:
     """Say whether any of a box may show in the picture."""
     dx, dy = box[st.B_X] - scene.x, box[st.B_Y] - scene.y
-    depth = dx * scene.cos + dy * scene.sin
+    depth, across = turn_to_view(scene, dx, dy)
     radius = box[st.B_RADIUS]
     if depth < -radius or depth > scene.reach:
         return False
     # The distance of the centre from the view's side plane, times the plane normal's length.
-    inside: bool = abs(dx * scene.sin - dy * scene.cos) - depth * scene.spread < radius * math.sqrt(
-        1.0 + scene.spread * scene.spread
-    )
+    inside: bool = abs(across) - depth * scene.spread < radius * math.sqrt(1.0 + scene.spread * scene.spread)
     return inside
 
 
@@ -120,12 +118,10 @@ def draw_vehicle(
 ) -> None:
     """Draw one box of the world that is neither a person nor a cyclist."""
     dx, dy = box[st.B_X] - scene.x, box[st.B_Y] - scene.y
-    depth = dx * scene.cos + dy * scene.sin
-    across = dx * scene.sin - dy * scene.cos
+    depth, across = turn_to_view(scene, dx, dy)
     # Equal types and one call of each drawing function keep the compilation short.
     heading_cos, heading_sin = np.float64(box[st.B_COS]), np.float64(box[st.B_SIN])
-    box_cos = heading_cos * scene.cos + heading_sin * scene.sin
-    box_sin = heading_cos * scene.sin - heading_sin * scene.cos
+    box_cos, box_sin = turn_to_view(scene, heading_cos, heading_sin)
     half_length, half_width = np.float64(box[st.B_HALF_LENGTH]), np.float64(box[st.B_HALF_WIDTH])
     high, hue = np.float64(box[st.B_HEIGHT]), np.float64(box[st.B_HUE])
     kind = int(box[st.B_KIND])
