@@ -7,7 +7,6 @@ Prints success with Wilson's 95 % interval and what went wrong, and keeps it as 
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,9 @@ from rich.table import Table
 
 import mmenvs
 from agents.evaluation import wilson
+from benchmarks.keeping import keep_csv
 from mmenvs.driving.expert import ScriptedDriver
+from mmenvs.driving.tasks import TASKS
 
 #: Least success of the scripted driver that the project set itself.
 ASKED = {
@@ -79,8 +80,8 @@ class Outcome:
 def drive(env_id: str, scenarios: int, policy: str) -> Outcome:
     """Play each scenario of the test split once."""
     options: dict[str, Any] = {"split": "test", "autoreset_mode": "DISABLED", "copy": False}
-    if env_id != "mmenvs/Parking-v0":  # whose goal is a sensor
-        options["sensors"] = ("state",)
+    if TASKS[mmenvs.ENVIRONMENTS[env_id].kwargs["task"]].get("reward") != "goal":
+        options["sensors"] = ("state",)  # the driver needs none; where goals are shown, they are all there is
     env: Any = gym.make_vec(env_id, num_envs=scenarios, **options)
     env.reset(seed=0, options={"scenario": np.arange(scenarios)})
     simulator = env.unwrapped.simulator
@@ -139,11 +140,7 @@ def main(options: Options) -> None:
             }
         )
     Console().print(table)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "experts.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    keep_csv(options.out / "experts.csv", rows)
 
 
 if __name__ == "__main__":

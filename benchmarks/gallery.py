@@ -37,7 +37,7 @@ TASKS: dict[str, tuple[int, int, str]] = {
     "SignalisedIntersection-v0": (45, 175, "chase"),
     "Roundabout-v0": (49, 119, "chase"),
     "Racetrack-v0": (3, 60, "chase"),
-    "PedestrianCrossing-v0": (58, 78, "chase"),
+    "PedestrianCrossing-v0": (18, 84, "chase"),
     "EmergencyVehicle-v0": (31, 151, "chase"),
     "Parking-v0": (1, 240, "chase"),
     "NightFog-v0": (37, 38, "chase"),
@@ -51,7 +51,7 @@ STREET: dict[str, Any] = {
     "traffic_vehicles": 20,
     "obstacle_spacing": 0.0,
 }
-STREET_SCENARIO, STREET_STEPS = 4, 166
+STREET_SCENARIO, STREET_STEPS = 19, 147
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def tasks() -> Picture:
         name = env_id.removeprefix("mmenvs/")
         scenario, steps, view = TASKS.get(name, (3, 60, "chase"))
         frames.append(titled(drive(env_id, scenario, steps, view=view), name))
-    town = drive("mmenvs/Driving-v0", 57, 168, view="driver", **STREET)
+    town = drive("mmenvs/Driving-v0", 53, 140, view="driver", **STREET)
     frames.append(titled(town, 'Driving-v0 with map="town", view="driver"'))
     return reduced(sheet(frames, 3))
 
@@ -118,10 +118,9 @@ def weathers() -> Picture:
 
 
 def reduced(picture: Picture) -> Picture:
-    """Return a picture at three quarters of its size."""
+    """Return a picture at half its size."""
     height, width = picture.shape[:2]
-    size = (3 * width // 4, 3 * height // 4)
-    return cast(Picture, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return cast(Picture, cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
 
 
 def sheet(frames: list[Picture], columns: int) -> Picture:

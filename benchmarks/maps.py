@@ -8,7 +8,6 @@ of the folder.
 
 from __future__ import annotations
 
-import csv
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmenvs  # noqa: F401  (registers the ids)
+from benchmarks.keeping import keep_csv
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.expert import ScriptedDriver
 from mmenvs.driving.roads.sources import SOURCES, compile_map
@@ -64,15 +64,9 @@ class Row:
     arrived: float | None = None
 
 
-def settings_of(name: str) -> DrivingConfig:
-    """Return a config with a map."""
-    goal: dict[str, Any] = {"sensors": ("goal",), "reward": "goal"} if name == "parking" else {}
-    return DrivingConfig.from_keywords({}, {"map": name, **goal})
-
-
 def measure(name: str, seeds: int, first: bool = False) -> Row:
     """Compile networks of a source; ``first`` counts the very first one, with whatever it reads."""
-    config = settings_of(name)
+    config = DrivingConfig.from_keywords({}, {"map": name})
     if not first:
         compile_map(config, 0)
     times, sizes = [], []
@@ -120,11 +114,7 @@ def main(options: Options) -> None:
             row.map, f"{row.median_ms:,.1f}", f"{row.worst_ms:,.1f}", f"{row.megabytes:.2f}", arrived
         )
     Console().print(table)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "maps.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    keep_csv(options.out / "maps.csv", [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ rather than the figures, which drift from day to day.  Peers are measured where 
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import resource
 import subprocess
@@ -29,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmenvs  # noqa: F401  (registers the ids)
+from benchmarks.keeping import keep_csv
 
 FULL = ("camera", "lidar", "state", "navigation")
 BLIND = ("lidar", "state", "navigation")
@@ -313,11 +313,7 @@ def main(options: Options) -> None:
     )
     for name, milliseconds in reset_times().items():
         console.print(f"reset of a world on a cached map, {name}: {milliseconds:.3f} ms (asked below 1)")
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "throughput.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    keep_csv(options.out / "throughput.csv", [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

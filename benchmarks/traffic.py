@@ -9,7 +9,6 @@ overlap), people run over, and jams (cars that stand for more than ``JAM`` secon
 
 from __future__ import annotations
 
-import csv
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmenvs  # noqa: F401  (registers the ids)
+from benchmarks.keeping import keep_csv
 from mmenvs.core.arrays import FloatArray, IntArray
 from mmenvs.core.kernels import fast_function, kernel
 from mmenvs.driving import state as st
@@ -175,11 +175,7 @@ def main(options: Options) -> None:
     total = sum(row.minutes for row in rows)
     print(f"in {total:,.0f} world-minutes: {sum(r.collisions for r in rows)} collisions, "
           f"{sum(r.run_over for r in rows)} run over, {sum(r.jams for r in rows)} jams")  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "traffic.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    keep_csv(options.out / "traffic.csv", [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

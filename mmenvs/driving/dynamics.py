@@ -96,7 +96,8 @@ def drive_ego(
     Args:
         world: Index of the world.
         action_0: Steering command in [-1, 1], left positive.
-        action_1: Pedal in [-1, 1]: positive accelerates, negative brakes; ignored in the steer task.
+        action_1: Pedal in [-1, 1]: positive accelerates, negative brakes, and reverses where there is a
+            reverse gear; ignored in the steer task.
         params: ``Params``.
         worlds: ``Worlds``, changed in place.
     """
@@ -113,19 +114,14 @@ def drive_ego(
         acceleration = 0.0
         steering = action_0 * st.STEER_TASK_ANGLE
     else:
-        acceleration = action_1 * (st.MAX_ACCELERATION if action_1 > 0.0 else brake)
+        acceleration = action_1 * (brake if action_1 * speed < 0.0 else st.MAX_ACCELERATION)
         step = st.STEERING_RATE * dt
         steering = min(max(action_0 * st.MAX_STEERING, before - step), before + step)
         # A tyre cannot give more than this lateral acceleration: the car understeers instead.
         grip = math.atan(st.MAX_LATERAL * friction * st.WHEELBASE / max(speed * speed, 1.0))
         steering = min(max(steering, -grip), grip)
-    if params.parking and action_1 < 0.0:
-        # The pedal backwards brakes, and then reverses.
-        acceleration = action_1 * (brake if speed > 0.05 else st.MAX_ACCELERATION)
-    elif params.parking and speed < -0.05 and action_1 > 0.0:
-        acceleration = action_1 * brake
-    new_speed = max(speed + acceleration * dt, -st.REVERSE_SPEED if params.parking else 0.0)
-    if params.parking and speed * new_speed < 0.0:
+    new_speed = max(speed + acceleration * dt, params.least_speed)
+    if speed * new_speed < 0.0:  # between forwards and backwards the car stands still
         new_speed = 0.0
     acceleration = (new_speed - speed) / dt
     x, y, heading, yaw_rate = bicycle_step(

@@ -41,7 +41,7 @@ class DrivingEnv(WorldEnv):
     | ``camera`` | (H, W, 3) uint8 | 0 to 255 | picture from the driver's place |
     | ``depth`` | (H, W, 1) float32 | 0 to 1 | distance along the view / ``camera_range``; 1 is that far or farther |
     | ``semantic`` | (H, W, 1) uint8 | 0 to 13 | class, see ``mmenvs.driving.roads.surface.SEMANTIC_CLASSES`` |
-    | ``lidar`` | (beams,) float32 | 0 to 1 | distance / ``lidar_range``, beam 0 ahead, counter-clockwise; 1 is no return |
+    | ``lidar`` | (layers * beams,) float32 | 0 to 1 | distance / ``lidar_range``, beam 0 ahead, counter-clockwise; 1 is no return |
     | ``radar`` | (targets * 4,) float32 | -1 to 1 | range / ``radar_range``, azimuth / pi, radial velocity / 40 m/s, valid |
     | ``state`` | (10,) float32 | -1 to 1 | speed / 30, acceleration / 8, lateral acceleration / 8, steering / 0.45, yaw rate, sine of the heading error, lateral offset / 8, clearance to the left and to the right edge / 16, pedal (SI units) |
     | ``motion`` | (6,) float32 | -1 to 1 | speed, acceleration, lateral acceleration, steering, yaw rate and pedal of ``state``: what the car feels without knowing where it is |
@@ -55,7 +55,8 @@ class DrivingEnv(WorldEnv):
     second, ``wrong_side`` -0.5 a second among the oncoming lanes, ``comfort`` -0.05 per full sweep of the
     steering, ``stop_sign`` -3 for rolling over a stop line, ``infraction`` -10 for what ends the episode
     badly, ``success`` +10 at the finish.  With ``reward="safe_step"`` (PathPlanning) 1 for a step that
-    keeps the car safe and moves it along the route by at least half of its pace, else 0.
+    keeps the car safe and moves it along the route by at least half of its pace, else 0.  With
+    ``reward="goal"`` (Parking) 0 in the space, else -1.
 
     ## Starting State
     The ego stands near the middle of its lane, or with ``any_lane`` of any lane beside it, at half the speed
@@ -66,8 +67,9 @@ class DrivingEnv(WorldEnv):
     Terminates on a collision, when two wheels are off the asphalt, off the route, at a red light, for
     holding up an ambulance, and at the finish; truncates after 600 steps (other tasks: see their pages).
     ``info`` holds ``success``, ``collision``, ``off_road``, ``off_route``, ``red_light``, ``stop_sign``,
-    ``obstruction``, ``route_completion``, ``speed`` [m/s], ``cost`` (1 on an infraction) and
-    ``reward_terms``.
+    ``obstruction``, ``route_completion``, ``speed`` [m/s], ``cost`` (1 on an infraction),
+    ``reward_terms``, and ``metrics``, the scores of the episode by now; see
+    :mod:`mmenvs.driving.metrics.episode`.
 
     ## Arguments
     The fields of :class:`~mmenvs.driving.config.DrivingConfig`, for example

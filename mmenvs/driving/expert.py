@@ -24,7 +24,7 @@ from mmenvs.driving.actors.lists import Lists, fill_lists, items_needed, make_li
 from mmenvs.driving.actors.traffic import lateral_speed
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.dynamics import path_of
-from mmenvs.driving.parking import park
+from mmenvs.driving.parking_driver import park
 from mmenvs.driving.roads.compiled import L_LENGTH, L_NEXT
 from mmenvs.driving.roads.lanes import lane_at, lane_width, place_on_lane, place_on_path
 from mmenvs.driving.roads.routes import P_CURVATURE, P_LEFT, P_LIMIT, P_RIGHT, P_SHIFT

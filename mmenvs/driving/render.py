@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.kernels import entry_point
-from mmenvs.driving import kernels
+from mmenvs.driving import observing
 from mmenvs.driving import state as st
 from mmenvs.driving.config import VIEWS
 from mmenvs.driving.sensors.bev import CLASS_COLOURS
@@ -83,7 +83,7 @@ class Painter:
             self._raw,
         )
         if self._entry is None:
-            self._entry = entry_point(kernels.portray_worlds, 0, 1, *arguments)
+            self._entry = entry_point(observing.portray_worlds, 0, 1, *arguments)
         self._entry(world, world + 1, *arguments)
         if worlds.spot[world] >= 0:
             corners = goal_corners(world, worlds, simulator.roads)

@@ -16,7 +16,7 @@ from mmenvs.core.kernels import compile_aside, entry_point, is_cached
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, InfoArrays, Simulator
-from mmenvs.driving import kernels, rewards, weather
+from mmenvs.driving import kernels, observing, rewards, weather
 from mmenvs.driving import state as st
 from mmenvs.driving.config import CAMERA_YAWS, PICTURES, VIEWS, DrivingConfig
 from mmenvs.driving.metrics.columns import METRIC_COLUMNS
@@ -176,7 +176,7 @@ class DrivingSimulator(Simulator):
 
     def instruction_text(self, world: int) -> str:
         """Return what is said in a world now."""
-        return instruction_table()[1][int(kernels.sentence_of(world, self.worlds, self.roads))]
+        return instruction_table()[1][int(observing.sentence_of(world, self.worlds, self.roads))]
 
     def render(self, world: int) -> NDArray[np.uint8]:
         """Draw what a person sees of a world, shape (height, width, 3)."""
@@ -243,7 +243,7 @@ class DrivingSimulator(Simulator):
             tilts = np.radians(np.linspace(*config.lidar_elevation, config.lidar_layers))
         kinds = list(weather.WEATHERS.values())
         self._looks = weather.looks_of(config.weather, config.look_variants)
-        self._instruments = kernels.Instruments(
+        self._instruments = observing.Instruments(
             beams=np.stack([np.cos(angles), np.sin(angles)], 1),
             layers=np.stack([np.tan(tilts), 1.0 / np.cos(tilts)], 1),
             lidar_range=float(config.lidar_range),
@@ -277,12 +277,12 @@ class DrivingSimulator(Simulator):
         nothing = np.zeros((n, 0), np.float32)
         buffers: dict[str, Any] = {
             key: self._pictures.get(key, self.observations.get(key, absent.get(key, nothing)))
-            for key in kernels.Outputs._fields
+            for key in observing.Outputs._fields
         }
         for sensor in PICTURES:
             if sensor not in self._pictures:
                 buffers[sensor] = np.repeat(absent[sensor], len(config.cameras), axis=0)
-        self._outputs = kernels.Outputs(**buffers)
+        self._outputs = observing.Outputs(**buffers)
 
     def _show_goals(self) -> None:
         """Show motion and lidar as one vector, and the goals beside it."""
@@ -342,10 +342,10 @@ class DrivingSimulator(Simulator):
     def _observe(self, which: NDArray[np.int64], *, fresh: bool = False) -> None:
         if len(self._looks) > 1:  # worlds of one look in a row: their tables stay in the cache
             which = which[np.argsort(self.worlds.look[which], kind="stable")]
-        self._run(kernels.observe_worlds, which, *self._observe_arguments())
+        self._run(observing.observe_worlds, which, *self._observe_arguments())
         if "bev" in self._readings:
             self._run(
-                kernels.overlook_worlds, which, self._chart, self.worlds, self.maps, self._readings["bev"]
+                observing.overlook_worlds, which, self._chart, self.worlds, self.maps, self._readings["bev"]
             )
         self._faults.apply(self._readings, which)
         for stack in self._stacks:
@@ -376,13 +376,13 @@ class DrivingSimulator(Simulator):
     def _compile(self, which: NDArray[np.int64]) -> None:
         """Get all kernels ready; on a fresh installation two processes share that work."""
         helper = None
-        if not is_cached(kernels.observe_worlds):
+        if not is_cached(observing.observe_worlds):
             helper = compile_aside(__name__, "compile_observer")
         self._bind(kernels.reset_worlds, which, *self._reset_arguments())
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
         if helper is not None:
             helper.wait()
-        self._bind(kernels.observe_worlds, which, *self._observe_arguments())
+        self._bind(observing.observe_worlds, which, *self._observe_arguments())
 
     def _bind(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> Any:
         """Return the direct entry of a kernel, compiled at its first use."""
@@ -401,4 +401,4 @@ def compile_observer() -> None:
     """Compile what makes a map and the kernel of the sensors, and leave it in the cache."""
     compile_map(DrivingConfig(), 0)
     simulator = DrivingSimulator(1, DrivingConfig())
-    simulator._bind(kernels.observe_worlds, np.zeros(1, np.int64), *simulator._observe_arguments())
+    simulator._bind(observing.observe_worlds, np.zeros(1, np.int64), *simulator._observe_arguments())

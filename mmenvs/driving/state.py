@@ -145,6 +145,7 @@ class Params(NamedTuple):
     speed_limit: float
     pace: float
     parking: bool
+    least_speed: float
     dynamic: bool
     any_lane: bool
     keep_route: float
@@ -174,6 +175,7 @@ def make_params(config: DrivingConfig, speed_limit: float) -> Params:
         speed_limit=float(speed_limit),
         pace=float(config.pace),
         parking=config.reward == "goal",
+        least_speed=-REVERSE_SPEED if config.reward == "goal" else 0.0,
         dynamic=config.vehicle == "dynamic",
         any_lane=bool(config.any_lane),
         keep_route=0.0 if config.any_lane else 1.0,

@@ -76,12 +76,10 @@ def write_goals(
     ego = worlds.ego[which]
     heading = ego[:, st.HEADING]
     pose = (ego[:, st.X] / GOAL_SCALE, ego[:, st.Y] / GOAL_SCALE, np.cos(heading), np.sin(heading))
-    achieved[which] = np.stack([*pose, ego[:, st.SPEED] / GOAL_SPEED], 1)
+    achieved[which] = np.clip(np.stack([*pose, ego[:, st.SPEED] / GOAL_SPEED], 1), -1.0, 1.0)
     spot = roads.spots[worlds.slot[which], worlds.spot[which]]
     place = (spot[:, 0] / GOAL_SCALE, spot[:, 1] / GOAL_SCALE, np.cos(spot[:, 2]), np.sin(spot[:, 2]))
-    desired[which] = np.stack([*place, np.zeros(len(which))], 1)
-    np.clip(achieved, -1.0, 1.0, out=achieved)
-    np.clip(desired, -1.0, 1.0, out=desired)
+    desired[which] = np.clip(np.stack([*place, np.zeros(len(which))], 1), -1.0, 1.0)
 
 
 def goal_corners(world: int, worlds: Worlds, roads: Roads) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import mmenvs  # noqa: F401
 from mmenvs.driving import state as st
 from mmenvs.driving.config import SENSORS
 from mmenvs.driving.expert import ScriptedDriver
-from mmenvs.driving.kernels import observe_worlds
+from mmenvs.driving.observing import observe_worlds
 from mmenvs.driving.roads.surface import SEMANTIC_CLASSES, SKY, VEHICLE
 from mmenvs.driving.sensors.motion import STATE_NAMES
 
