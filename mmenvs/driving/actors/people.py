@@ -183,6 +183,8 @@ def _threatened(
     slot, cars = worlds.slot[world], worlds.cars.shape[2]
     x, y, _, _ = place_on_lane(int(met[X_LANE]), met[X_STATION], 0.0, roads.lanes[slot], roads.samples[slot])
     for car in range(cars + 1):
+        if car < cars and worlds.cars[world, st.C_ACTIVE, car] < 0.5:
+            continue  # its box keeps the heading of an earlier episode, or none
         box = worlds.boxes[world, car] if car < cars else worlds.ego_box[world]
         speed = worlds.cars[world, st.C_SPEED, car] if car < cars else worlds.ego[world, st.SPEED]
         dx, dy = x - box[st.B_X], y - box[st.B_Y]
