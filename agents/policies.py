@@ -61,7 +61,7 @@ def model_policy(
 
 
 def expert_policy(env: VectorEnv[Any, Any, Any]) -> PolicyFunction:
-    """Return the scripted expert of a native environment: the driver, or the recommender's oracle.
+    """Return the scripted expert of a native environment: the driver, or the recommender's ceiling.
 
     Raises:
         ValueError: If the environment has none.
@@ -74,10 +74,10 @@ def expert_policy(env: VectorEnv[Any, Any, Any]) -> PolicyFunction:
         driver = ScriptedDriver(simulator)
         return lambda _: driver.actions()
     if world.startswith("mmenvs.recommender."):
-        from mmenvs.recommender.policies import OraclePolicy
+        from mmenvs.recommender.policies import ceiling_policy
 
-        oracle = OraclePolicy()
-        return lambda _: oracle.actions(simulator)
+        ceiling = ceiling_policy(simulator)
+        return lambda _: ceiling.actions(simulator)
     raise ValueError(f"there is no scripted expert for {env.unwrapped}")
 
 

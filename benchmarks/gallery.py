@@ -1,12 +1,14 @@
 """Draws the pictures of the README: real frames of the renderers, of every task and every weather.
 
-    python -m benchmarks.gallery [--out docs/images]
+    python -m benchmarks.gallery [--out docs/images] [--only recommender recommender_tasks]
 
-Each frame is what ``render()`` returns after the scripted driver has driven some steps of a test scenario.
+Each frame is what ``render()`` shows after some steps of a test scenario: of the scripted driver, or of a
+shop that always recommends what the user likes best.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +24,10 @@ from mmenvs.driving.config import SENSORS
 from mmenvs.driving.expert import ScriptedDriver
 from mmenvs.driving.simulator import DrivingSimulator
 from mmenvs.driving.weather import WEATHERS
-from mmenvs.recommender.policies import OraclePolicy
+from mmenvs.recommender.render import draw_page
+from mmenvs.recommender.render.scene import worth
+from mmenvs.recommender.simulator import RecommenderSimulator
+from mmenvs.recommender.tasks import TASKS as SHOP_TASKS
 
 Picture = NDArray[np.uint8]
 
@@ -43,6 +48,20 @@ TASKS: dict[str, tuple[int, int, str]] = {
     "NightFog-v0": (37, 38, "chase"),
     "Instructed-v0": (57, 70, "chase"),
 }
+#: Of each recommender task the test scenario and the steps that show what it is about.
+SHOPS: dict[str, tuple[int, int]] = {
+    "recommender": (9, 17),
+    "slate_recommender": (2, 13),
+    "proto_recommender": (8, 17),
+    "cold_start": (9, 13),
+    "clickbait": (11, 13),
+    "interest_evolution": (5, 16),
+    "long_term_satisfaction": (11, 14),
+    "boredom": (5, 9),
+    "organic_bandit": (11, 9),
+}
+#: Task, scenario and steps of the page that stands for them all.
+SHOP = ("slate_recommender", 2, 13)
 #: A street with people on it, for the weathers and the faults.
 STREET: dict[str, Any] = {
     "map": "town",
@@ -56,9 +75,10 @@ STREET_SCENARIO, STREET_STEPS = 19, 147
 
 @dataclass(frozen=True)
 class Options:
-    """Where the pictures go."""
+    """Which pictures, and where they go."""
 
     out: Path = Path("docs/images")
+    only: tuple[str, ...] = ()  # names of the pictures to draw; all if there are none
 
 
 def drive(env_id: str, scenario: int, steps: int, **kwargs: Any) -> Picture:
@@ -74,18 +94,42 @@ def drive(env_id: str, scenario: int, steps: int, **kwargs: Any) -> Picture:
     return frame
 
 
-def shop(steps: int) -> Picture:
-    """Return the shop page after the oracle has served some steps."""
-    env = gym.make("mmenvs/Recommender-v0", split="test", render_mode="rgb_array")
-    env.reset(seed=0, options={"scenario": 3})
-    simulator = cast(Any, env.unwrapped).simulator
-    policy = OraclePolicy()
+def shop(task: str, scenario: int, steps: int, scale: int = 1) -> Picture:
+    """Return the shop page after some steps of a test scenario in which the best of the moment was shown."""
+    env = gym.make("mmenvs/Recommender-v0", task=task, split="test")
+    env.reset(seed=0, options={"scenario": scenario})
+    simulator = cast(RecommenderSimulator, cast(Any, env.unwrapped).simulator)
     for _ in range(steps):
-        if env.step(policy.actions(simulator)[0])[2]:
+        if env.step(greedy(simulator))[2]:
             break
-    frame = cast(Picture, env.render())
+    page = draw_page(simulator, 0, scale)
     env.close()
-    return frame
+    return page
+
+
+def greedy(simulator: RecommenderSimulator) -> Any:
+    """Return the action that shows what is worth most to the user now, read from the hidden state."""
+    config, items = simulator.config, simulator.items
+    known = np.arange(config.size)
+    if config.candidates is not None and config.action != "proto":
+        known = simulator.state.candidates[0]
+    values = worth(simulator, 0, known)
+    if config.action in ("item", "slate"):
+        best = np.argsort(-values, kind="stable")[: config.slate_size]
+        return int(best[0]) if config.action == "item" else best
+    if config.action == "proto":
+        numbers = items.proto.T.astype(np.float64)
+    else:  # the match with past clicks, which comes last, is left out
+        numbers = np.pad(items.attributes[known].astype(np.float64), ((0, 0), (0, 1)))
+    # Ridge regression: the weights that rank the items most like their values.
+    square = numbers.T @ numbers + 0.1 * np.eye(numbers.shape[1])
+    weights = np.linalg.solve(square, numbers.T @ (values - values.mean()))
+    return (weights / max(float(np.abs(weights).max()), 1e-9)).astype(np.float32)
+
+
+def shops() -> Picture:
+    """Return a contact sheet of every recommender task."""
+    return sheet([titled(shop(name, *SHOPS.get(name, (3, 12))), name) for name in SHOP_TASKS], 3)
 
 
 def titled(picture: Picture, title: str) -> Picture:
@@ -139,15 +183,19 @@ def main(options: Options) -> None:
     """Draw and write."""
     options.out.mkdir(parents=True, exist_ok=True)
     sensors = tuple(s for s in SENSORS if s not in ("radar", "goal"))
-    pictures = {
-        "driving": drive("mmenvs/Driving-v0", 12, 62, sensors=sensors),
-        "tasks": tasks(),
-        "weathers": weathers(),
-        "recommender": shop(12),
+    pictures: dict[str, Callable[[], Picture]] = {
+        "driving": lambda: drive("mmenvs/Driving-v0", 12, 62, sensors=sensors),
+        "tasks": tasks,
+        "weathers": weathers,
+        "recommender": lambda: shop(*SHOP, scale=2),
+        "recommender_tasks": shops,
     }
-    for name, picture in pictures.items():
+    unknown = set(options.only) - set(pictures)
+    if unknown:
+        raise ValueError(f"only={options.only!r} must be some of {tuple(pictures)}")
+    for name in options.only or pictures:
         path = options.out / f"{name}.png"
-        cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        cv2.imwrite(str(path), pictures[name]()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
         print(path)
 
 

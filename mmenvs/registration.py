@@ -34,7 +34,15 @@ def _driving(name: str, task: str, max_episode_steps: int, vector: str = "Drivin
     )
 
 
-_RECOMMENDER = ("mmenvs.recommender.env:RecommenderEnv", "mmenvs.recommender.env:RecommenderVectorEnv")
+def _recommender(name: str, task: str, max_episode_steps: int = 100) -> Entry:
+    module = "env" if task == "recommender" else "envs"
+    return Entry(
+        f"mmenvs.recommender.{module}:{name}Env",
+        "mmenvs.recommender.env:RecommenderVectorEnv",
+        max_episode_steps,
+        {"task": task},
+    )
+
 
 ENVIRONMENTS: dict[str, Entry] = {
     "mmenvs/Driving-v0": _driving("Driving", "driving", 600),
@@ -51,7 +59,15 @@ ENVIRONMENTS: dict[str, Entry] = {
     "mmenvs/Parking-v0": _driving("Parking", "parking", 500, "Parking"),
     "mmenvs/NightFog-v0": _driving("NightFog", "night_fog", 600),
     "mmenvs/Instructed-v0": _driving("Instructed", "instructed", 1500),
-    "mmenvs/Recommender-v0": Entry(*_RECOMMENDER, 100),
+    "mmenvs/Recommender-v0": _recommender("Recommender", "recommender"),
+    "mmenvs/SlateRecommender-v0": _recommender("SlateRecommender", "slate_recommender"),
+    "mmenvs/ProtoRecommender-v0": _recommender("ProtoRecommender", "proto_recommender"),
+    "mmenvs/ColdStart-v0": _recommender("ColdStart", "cold_start"),
+    "mmenvs/Clickbait-v0": _recommender("Clickbait", "clickbait"),
+    "mmenvs/InterestEvolution-v0": _recommender("InterestEvolution", "interest_evolution", 1000),
+    "mmenvs/LongTermSatisfaction-v0": _recommender("LongTermSatisfaction", "long_term_satisfaction", 60),
+    "mmenvs/Boredom-v0": _recommender("Boredom", "boredom"),
+    "mmenvs/OrganicBandit-v0": _recommender("OrganicBandit", "organic_bandit", 500),
 }
 
 

@@ -1,20 +1,10 @@
-"""The recommender world: users who click, linger, get bored and leave, and items seen, read and measured."""
+"""The recommender world: users who click, linger, rate, get bored and leave, and items to see and read."""
 
 from __future__ import annotations
 
 from mmenvs.recommender.config import MODALITIES, RecommenderConfig
-from mmenvs.recommender.env import RecommenderEnv, RecommenderVectorEnv
-from mmenvs.recommender.policies import MyopicPolicy, OraclePolicy, Policy, RandomPolicy
+from mmenvs.recommender.items import Catalogue
 from mmenvs.recommender.simulator import RecommenderSimulator
+from mmenvs.recommender.users import UserModel
 
-__all__ = [
-    "MODALITIES",
-    "MyopicPolicy",
-    "OraclePolicy",
-    "Policy",
-    "RandomPolicy",
-    "RecommenderConfig",
-    "RecommenderEnv",
-    "RecommenderSimulator",
-    "RecommenderVectorEnv",
-]
+__all__ = ["MODALITIES", "Catalogue", "RecommenderConfig", "RecommenderSimulator", "UserModel"]

@@ -2,122 +2,103 @@
 
 from __future__ import annotations
 
-import difflib
-import operator
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, SupportsFloat
+from dataclasses import dataclass, field, fields
+from os import PathLike
+from typing import Any
+
+from mmenvs.core.knobs import check_knobs, check_known, knob, option
+from mmenvs.recommender.items.catalogue import Catalogue
+from mmenvs.recommender.users.model import UserModel
 
 #: What an observation can hold; see :class:`~mmenvs.recommender.env.RecommenderEnv` for the keys of each.
-MODALITIES = ("image", "text", "attributes", "history", "user")
+MODALITIES = ("image", "image_features", "text", "attributes", "history", "user", "recent")
+
+#: What a step is rewarded for, before penalties.
+REWARDS = ("satisfaction", "clicks", "dwell", "rating")
+
+#: Catalogues that are made up; see :mod:`~mmenvs.recommender.items.presets`.
+CATALOGUES = ("procedural", "interest_evolution", "long_term_satisfaction", "topics", "organic")
 
 #: Scenarios of the frozen test split, unless ``num_scenarios`` says otherwise.
 TEST_SCENARIOS = 200
 
-_INTEGERS: dict[str, tuple[int, int]] = {
-    "candidates": (2, 100),
-    "items": (2, 1_000_000),
-    "history_length": (1, 1_000),
-    "catalogue_seed": (0, 2**63 - 1),
-    "picture_size": (16, 128),
-    "text_size": (1, 1_024),
-    "boredom_steps": (1, 1_000),
-}
-_NUMBERS: dict[str, tuple[float, float]] = {
-    "image_weight": (0.0, 10.0),
-    "text_weight": (0.0, 10.0),
-    "attribute_weight": (0.0, 10.0),
-    "shared_weight": (0.0, 10.0),
-    "profile_noise": (0.0, 10.0),
-    "no_click_score": (-20.0, 20.0),
-    "boredom_decay": (0.0, 1.0),
-    "boredom_threshold": (0.1, 1_000.0),
-    "boredom_penalty": (0.0, 100.0),
-    "dwell_limit": (1.0, 86_400.0),
-    "dwell_spread": (0.01, 5.0),
-    "skip_dwell": (0.01, 86_400.0),
-    "skip_slope": (0.0, 100.0),
-    "mood_rate": (0.0, 1.0),
-    "content_mood": (0.0, 1.0),
-    "leave_bias": (-50.0, 50.0),
-    "leave_mood_weight": (0.0, 100.0),
-    "leave_boredom_weight": (0.0, 100.0),
-    "leave_penalty": (0.0, 100.0),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class RecommenderConfig:
-    """Settings of :class:`~mmenvs.recommender.simulator.RecommenderSimulator`, all JSON-serialisable.
+    """Settings of :class:`~mmenvs.recommender.simulator.RecommenderSimulator`.
 
     A score is a logit: the utility of an item to a user.  The four ``*_weight`` fields say how much of
     it can be learnt from where, as the standard deviation over items and users [logit].
 
     Attributes:
-        candidates: Items on a page, of which an action recommends one; 2 to 100.
-        items: Size of the procedural catalogue, at least ``candidates``.
-        history_length: Past recommendations that the agent sees.
-        catalogue_seed: Seed of the catalogue; the same seed gives the same items everywhere.
+        action: ``"item"`` recommends one candidate, ``"slate"`` several, ``"weights"`` ranks the candidates
+            by a weighted sum of their attributes and their match with the user's clicks, ``"proto"`` gives
+            a point whose nearest items of the whole catalogue (by inner product) make the slate.
+        slate_size: Items shown at a time; 1 with the action ``"item"``.
+        duplicates: What becomes of a slate's places that name a candidate a second time: ``"next"`` takes
+            the next candidate of the page that is not on the slate, ``"empty"`` shows nothing there.
+        candidates: Items on a page, from which an action chooses, 2 to 100; None for no page: an action
+            then names items of the whole catalogue, and those not on sale count as duplicates do.
+        catalogue: One of :data:`CATALOGUES`, or a :class:`~mmenvs.recommender.items.catalogue.Catalogue`.
+        items: Size of a made-up catalogue.
+        catalogue_seed: Seed of a made-up catalogue; the same seed gives the same items everywhere.
         picture_size: Side of an item's picture [pixel], a multiple of 8 from 16 to 128.
-        text_size: Length of an item's text vector.
+        text_size: Length of an item's text vector, for made-up catalogues.
+        missing_rate: Share of pictures and of texts that the procedural catalogue lacks.
+        clickbait_share: Share of its items whose picture and title promise more than the item gives.
+        new_share: Share of its items whose rating and popularity are not known yet.
+        churn: Share of the catalogue that is replaced in a day, where not all of it is on sale.
+        on_sale: Share of the catalogue that is on sale on any day.
+        proto_size: Length of the vectors that proto-actions and matches are computed with.
+        greeting: Whether users are shown a random slate before the first action, which is not rewarded.
+        history_length: Past events that the agent sees.
         modalities: What the agent observes, any of :data:`MODALITIES`; the world is the same whatever
             is observed.
+        reward: What a step is rewarded for, one of :data:`REWARDS`.
+        users: The user model: a :class:`~mmenvs.recommender.users.model.UserModel`, a mapping of the parts
+            that change (see ``UserModel.updated``), or calibrated users, themselves or as a saved file.
+        content_mood: Mood from which a user counts as content, in [0, 1].
+        image_weight: Taste in colour and pattern, which only the picture shows [logit].
+        text_weight: Taste in the theme, which only the text tells [logit].
+        attribute_weight: Taste in price, popularity and freshness, which only the attributes hold [logit].
+        shared_weight: Taste in department, finish and quality, which several modalities tell [logit].
+        raw_traits: Whether to take a catalogue's traits as they are, whatever the weights.
         split: ``"train"`` or ``"test"``; no user of one is in the other.
         num_scenarios: Scenarios in the split; None for unlimited in training and for
             :data:`TEST_SCENARIOS` in testing.
         threads: Threads that advance a batch; None for one per core.
-        image_weight: Taste in colour and pattern, which only the picture shows [logit].
-        text_weight: Taste in the theme, which only the title tells [logit].
-        attribute_weight: Taste in price, popularity and freshness, which only the attributes hold [logit].
-        shared_weight: Taste in department, finish and quality, which several modalities tell [logit].
-        profile_noise: Standard deviation of what users say of their taste around the truth.
-        no_click_score: Score of walking past the recommendation [logit].
-        boredom_decay: Factor by which the exposure to a department shrinks each step, in [0, 1].
-        boredom_threshold: Exposure [clicks] at which users are fed up with a department.
-        boredom_steps: Steps for which they stay so.
-        boredom_penalty: What that takes from the score of its items [logit].
-        dwell_limit: Time after which an item has been seen in full [s].
-        dwell_spread: Standard deviation of the logarithm of dwell time.
-        skip_dwell: Mean time before a disappointed user turns away [s].
-        skip_slope: How sharply disappointment depends on the score [1/logit].
-        mood_rate: Weight of the latest step in the user's mood, in [0, 1].
-        content_mood: Mood from which a user counts as content, in [0, 1].
-        leave_bias: Log-odds of leaving in a step at mood 0.5, without boredom.
-        leave_mood_weight: What a bad mood adds to them, per unit of mood.
-        leave_boredom_weight: What each department that bores the user adds to them.
-        leave_penalty: Taken from the reward when the user leaves.
     """
 
-    candidates: int = 10
-    items: int = 200
-    history_length: int = 10
-    catalogue_seed: int = 0
-    picture_size: int = 32
-    text_size: int = 16
-    modalities: tuple[str, ...] = MODALITIES
-    split: str = "train"
-    num_scenarios: int | None = None
-    threads: int | None = None
-    image_weight: float = 1.0
-    text_weight: float = 1.0
-    attribute_weight: float = 1.0
-    shared_weight: float = 1.0
-    profile_noise: float = 0.3
-    no_click_score: float = 0.25
-    boredom_decay: float = 0.85
-    boredom_threshold: float = 3.0
-    boredom_steps: int = 12
-    boredom_penalty: float = 4.0
-    dwell_limit: float = 60.0
-    dwell_spread: float = 0.5
-    skip_dwell: float = 2.0
-    skip_slope: float = 1.5
-    mood_rate: float = 0.15
-    content_mood: float = 0.4
-    leave_bias: float = -6.0
-    leave_mood_weight: float = 8.0
-    leave_boredom_weight: float = 1.5
-    leave_penalty: float = 1.0
+    action: str = option("item", "slate", "proto", "weights")
+    slate_size: int = knob(1, 1, 100)
+    duplicates: str = option("next", "empty")
+    candidates: int | None = knob(10, 2, 100, optional=True)
+    catalogue: str | Catalogue = "procedural"
+    items: int = knob(200, 2, 1_000_000)
+    catalogue_seed: int = knob(0, 0, 2**63 - 1)
+    picture_size: int = knob(32, 16, 128)
+    text_size: int = knob(16, 1, 1_024)
+    missing_rate: float = knob(0.0, 0.0, 1.0)
+    clickbait_share: float = knob(0.0, 0.0, 1.0)
+    new_share: float = knob(0.0, 0.0, 1.0)
+    churn: float = knob(0.02, 0.0, 1.0)
+    on_sale: float = knob(1.0, 0.05, 1.0)
+    proto_size: int = knob(16, 1, 256)
+    greeting: bool = False
+    history_length: int = knob(10, 1, 1_000)
+    modalities: tuple[str, ...] = ("image", "text", "attributes", "history", "user")
+    reward: str = option(*REWARDS)
+    users: Any = field(default_factory=UserModel)
+    content_mood: float = knob(0.4, 0.0, 1.0)
+    image_weight: float = knob(1.0, 0.0, 10.0)
+    text_weight: float = knob(1.0, 0.0, 10.0)
+    attribute_weight: float = knob(1.0, 0.0, 10.0)
+    shared_weight: float = knob(1.0, 0.0, 10.0)
+    raw_traits: bool = False
+    split: str = option("train", "test")
+    num_scenarios: int | None = knob(None, 1, 2**31, optional=True)
+    threads: int | None = knob(None, 1, 2**31, optional=True)
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -125,23 +106,32 @@ class RecommenderConfig:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        # Plain types, so that a config is JSON and kernels are compiled for one set of types only.
-        for name, (least, most) in _INTEGERS.items():
-            object.__setattr__(self, name, _integer(name, getattr(self, name), least, most))
-        for name, (low, high) in _NUMBERS.items():
-            object.__setattr__(self, name, _number(name, getattr(self, name), low, high))
-        for name in ("num_scenarios", "threads"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _integer(name, getattr(self, name), 1, 2**31, " or None"))
-        if self.items < self.candidates:
-            raise ValueError(f"items={self.items} must be at least candidates={self.candidates}")
-        if self.skip_dwell > self.dwell_limit:
-            raise ValueError(f"skip_dwell={self.skip_dwell} must be at most dwell_limit={self.dwell_limit}")
+        check_knobs(self)
+        object.__setattr__(self, "users", checked_users(self.users))
+        object.__setattr__(self, "modalities", _checked_modalities(self.modalities))
+        known = isinstance(self.catalogue, str) and self.catalogue in CATALOGUES
+        if not known and not isinstance(self.catalogue, Catalogue):
+            given = repr(self.catalogue) if isinstance(self.catalogue, str) else type(self.catalogue).__name__
+            raise ValueError(
+                f"catalogue={given} must be a Catalogue, as of Catalogue.from_table, or one of {CATALOGUES}"
+            )
         if self.picture_size % 8:
             raise ValueError(f"picture_size={self.picture_size} must be a multiple of 8")
-        if self.split not in ("train", "test"):
-            raise ValueError(f"split={self.split!r} must be 'train' or 'test'")
-        object.__setattr__(self, "modalities", _checked_modalities(self.modalities))
+        if self.action == "item" and self.slate_size != 1:
+            raise ValueError(f"slate_size={self.slate_size} must be 1 with action='item'; try action='slate'")
+        if self.action == "weights" and self.candidates is None:
+            raise ValueError("candidates=None leaves action='weights' nothing to rank; give a number")
+        on_offer = int(self.size * self.on_sale)
+        for name, least in (("candidates", self.candidates or 1), ("slate_size", self.slate_size)):
+            if on_offer < least:
+                raise ValueError(f"{name}={least} must be at most the {on_offer} items on sale")
+        if self.candidates is not None and self.action != "proto" and self.slate_size > self.candidates:
+            raise ValueError(f"slate_size={self.slate_size} must be at most candidates={self.candidates}")
+
+    @property
+    def size(self) -> int:
+        """Number of items of the catalogue."""
+        return len(self.catalogue) if isinstance(self.catalogue, Catalogue) else self.items
 
     @property
     def scenario_count(self) -> int | None:
@@ -152,38 +142,58 @@ class RecommenderConfig:
 
     @classmethod
     def from_keywords(cls, settings: Mapping[str, Any]) -> RecommenderConfig:
-        """Make a config of keyword arguments.
+        """Make a config of keyword arguments; ``task`` names the preset that they change.
 
         Raises:
             TypeError: If a keyword is unknown, naming it and its closest matches.
             ValueError: If a value is not allowed.
         """
-        known = [field.name for field in fields(cls)]
-        for name in settings:
-            if name not in known:
-                close = difflib.get_close_matches(name, known) or sorted(known)
-                raise TypeError(
-                    f"unknown setting {name}={settings[name]!r}; close matches: {', '.join(close)}"
-                )
-        return cls(**settings)
+        from mmenvs.recommender.tasks import TASKS
+
+        given = dict(settings)
+        task = given.pop("task", "recommender")
+        if task not in TASKS:
+            raise ValueError(f"task={task!r} must be one of {tuple(TASKS)}")
+        check_known("setting", given, [item.name for item in fields(cls)])
+        chosen = TASKS[task] | given
+        if isinstance(given.get("users"), Mapping):
+            chosen["users"] = checked_users(TASKS[task].get("users", {})).updated(given["users"])
+        return cls(**chosen)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON types; ``from_keywords`` takes them back."""
-        return asdict(self) | {"modalities": list(self.modalities)}
+        """Return the fields as plain JSON types; ``from_keywords`` takes them back.
+
+        Raises:
+            TypeError: If the catalogue or the users are objects that JSON cannot hold.
+        """
+        if isinstance(self.catalogue, Catalogue):
+            raise TypeError(f"catalogue={self.catalogue!r} is no JSON: only made-up catalogues have names")
+        if not isinstance(self.users, UserModel | str):
+            raise TypeError(
+                f"users={type(self.users).__name__} is no JSON: save them and give the file's path"
+            )
+        users = self.users if isinstance(self.users, str) else self.users.to_dict()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return values | {"modalities": list(self.modalities), "users": users}
 
 
-def _integer(name: str, value: Any, least: int, most: int, also: str = "") -> int:
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or not least <= operator.index(value) <= most:
-        raise ValueError(f"{name}={value!r} must be an integer from {least} to {most}{also}")
-    return operator.index(value)
+def checked_users(given: Any) -> Any:
+    """Return a user model, calibrated users, or the path of a file of them.
 
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    real = isinstance(value, SupportsFloat) and not isinstance(value, bool)
-    if not real or not low <= float(value) <= high:  # NaN compares false
-        raise ValueError(f"{name}={value!r} must be a number from {low:g} to {high:g}")
-    return float(value)
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(given, UserModel):
+        return given
+    if isinstance(given, Mapping):
+        return UserModel().updated(given)
+    if isinstance(given, str | PathLike):
+        return str(given)
+    if hasattr(given, "tastes") and hasattr(given, "traits"):
+        return given
+    raise ValueError(
+        f"users={given!r} must be a UserModel, a mapping of its parts, calibrated users, or a file of them"
+    )
 
 
 def _checked_modalities(given: object) -> tuple[str, ...]:

@@ -1,235 +1,92 @@
-"""One user's session, step by step: the arrays it lives in and the kernels that advance it.
+"""One user's session, step by step: the kernels that advance it.
 
 A step, in this order:
 
-1. the recommended item is scored: taste, less boredom with its department;
-2. the user clicks it or walks past (:mod:`~mmenvs.recommender.users.choice`);
-3. a click lasts for some time (:mod:`~mmenvs.recommender.users.dwell`); the share of the item that was
-   seen is the satisfaction of the step;
-4. exposure and boredom grow or fade (:mod:`~mmenvs.recommender.users.boredom`);
-5. the mood follows the satisfaction (:mod:`~mmenvs.recommender.users.mood`);
-6. the user may leave (:mod:`~mmenvs.recommender.users.leaving`);
-7. the event enters the history and the next page is laid out.
+1. the items of the slate are scored: taste, less boredom with their category;
+2. the user clicks some of them or none, going by what they promise
+   (:mod:`~mmenvs.recommender.users.choice`);
+3. a click lasts for some time (:mod:`~mmenvs.recommender.users.dwell`), may be rated
+   (:mod:`~mmenvs.recommender.users.rating`) and costs budget (:mod:`~mmenvs.recommender.users.budget`), all
+   by what the item is truly worth; the share of the item that was seen is its satisfaction;
+4. boredom (:mod:`~mmenvs.recommender.users.boredom`), tastes (:mod:`~mmenvs.recommender.users.drift`) and
+   mood (:mod:`~mmenvs.recommender.users.mood`) follow;
+5. the user may leave, and may come back on another day (:mod:`~mmenvs.recommender.users.leaving`), or
+   browse by themselves (:mod:`~mmenvs.recommender.users.organic`);
+6. the events enter the history and the next page is laid out.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mmenvs.core.kernels import device_function, kernel
+from mmenvs.core.kernels import inlined_function, inner_function, kernel
 from mmenvs.core.random import derive, integer_below, uniform
-from mmenvs.recommender.users.boredom import bored_score, grow_bored
-from mmenvs.recommender.users.choice import NO_CLICK, choose
+from mmenvs.recommender.arrays import Items, Output, Record, Records, State
+from mmenvs.recommender.showing import (
+    clear_history,
+    copy_row,
+    is_on_sale,
+    lay_out_page,
+    make_room,
+    write_event,
+)
+from mmenvs.recommender.slates import EMPTY, is_on_slate
+from mmenvs.recommender.users.boredom import (
+    FADING,
+    WINDOW,
+    boredom_penalty,
+    count_window,
+    fade,
+    grow_bored,
+    remember_click,
+)
+from mmenvs.recommender.users.budget import spend
+from mmenvs.recommender.users.choice import NOTHING, click_chances, crowding, draw_clicks, logistic
+from mmenvs.recommender.users.drift import ATTRACT, attract, reinforce, walk
 from mmenvs.recommender.users.dwell import draw_dwell
-from mmenvs.recommender.users.leaving import leave_probability
-from mmenvs.recommender.users.mood import INITIAL_MOOD, next_mood
-from mmenvs.recommender.users.taste import draw_profile, draw_taste, utility
+from mmenvs.recommender.users.leaving import draw_absence, leave_probability
+from mmenvs.recommender.users.mood import AVERAGE, INITIAL_MOOD, first_mood, next_level, next_mood
+from mmenvs.recommender.users.organic import BROWSING, GONE, OPEN_TO_OFFERS, draw_view, next_phase
+from mmenvs.recommender.users.rating import MOST_STARS, draw_rating
+from mmenvs.recommender.users.taste import (
+    draw_profile,
+    draw_taste,
+    follow_taste,
+    set_date,
+    set_season,
+    utility,
+)
 
-#: What each number of an event in ``history_feedback`` means; all lie in [0, 1].
-FEEDBACK = ("valid", "clicked", "dwell")
-
-
-class Items(NamedTuple):
-    """The catalogue as kernels see it; the arrays are read only.
-
-    Attributes:
-        traits: Weighted traits [logit], shape (items, traits).
-        department: Department of each item, shape (items,).
-        attributes: float32, shape (items, attributes).
-        text: float32, shape (items, text_size).
-        pictures: Eight bytes a word, shape (items, rows, words a row); no rows if not observed.
-    """
-
-    traits: NDArray[np.float64]
-    department: NDArray[np.int64]
-    attributes: NDArray[np.float32]
-    text: NDArray[np.float32]
-    pictures: NDArray[np.uint64]
-
-
-class Users(NamedTuple):
-    """The user model's numbers; :class:`~mmenvs.recommender.config.RecommenderConfig` explains each."""
-
-    profile_noise: float
-    no_click_score: float
-    boredom_decay: float
-    boredom_threshold: float
-    boredom_steps: int
-    boredom_penalty: float
-    dwell_limit: float
-    dwell_spread: float
-    skip_dwell: float
-    skip_slope: float
-    mood_rate: float
-    content_mood: float
-    leave_bias: float
-    leave_mood_weight: float
-    leave_boredom_weight: float
-    leave_penalty: float
-
-
-class State(NamedTuple):
-    """What a session is in: one row a world.
-
-    Attributes:
-        behaviour: Random stream of the user, shape (worlds,).
-        layout: Random stream of the pages, shape (worlds,), its own so that no choice disturbs another.
-        taste: Tastes, shape (worlds, traits).
-        exposure: Fading count of clicks [clicks], shape (worlds, departments).
-        bored: Steps of boredom left, shape (worlds, departments).
-        mood: In [0, 1], shape (worlds,).
-        candidates: Items of the page to act on, shape (worlds, candidates).
-        last_page: Items of the page that was acted on last, shape (worlds, candidates).
-        last_choice: Which of them was recommended, -1 before the first step, shape (worlds,).
-        history: Items recommended, oldest first, -1 for none, shape (worlds, history_length).
-        scores: Scores of the slate [logit], shape (worlds, 1).
-        steps: Steps taken, shape (worlds,).
-        total: Sum of the rewards, shape (worlds,).
-    """
-
-    behaviour: NDArray[np.uint64]
-    layout: NDArray[np.uint64]
-    taste: NDArray[np.float64]
-    exposure: NDArray[np.float64]
-    bored: NDArray[np.int64]
-    mood: NDArray[np.float64]
-    candidates: NDArray[np.int64]
-    last_page: NDArray[np.int64]
-    last_choice: NDArray[np.int64]
-    history: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    steps: NDArray[np.int64]
-    total: NDArray[np.float64]
-
-
-class Output(NamedTuple):
-    """What a step writes for its readers; a modality that is not observed has an empty last axis.
-
-    Attributes:
-        image: Contact sheets, eight bytes a word, shape (worlds, rows, words a row).
-        text: float32, shape (worlds, candidates, text_size).
-        attributes: float32, shape (worlds, candidates, attributes).
-        history_attributes: float32, shape (worlds, history_length, attributes).
-        history_feedback: float32, shape (worlds, history_length, len(FEEDBACK)); always kept.
-        user: What users say of their taste, float32, shape (worlds, traits); always kept.
-        rewards: shape (worlds,).
-        terminated: bool, shape (worlds,).
-        clicked: bool, shape (worlds,).
-        dwell: Time spent with the item [s], shape (worlds,).
-        satisfaction: Share of the item that was seen, in [0, 1], shape (worlds,).
-        leaving: The reward's term for leaving, shape (worlds,).
-        mood: In [0, 1], shape (worlds,).
-        bored: How many departments bore the user, shape (worlds,).
-        item: Catalogue index of the recommended item, -1 after a reset, shape (worlds,).
-        success: bool, shape (worlds,).
-        scenario: shape (worlds,).
-    """
-
-    image: NDArray[np.uint64]
-    text: NDArray[np.float32]
-    attributes: NDArray[np.float32]
-    history_attributes: NDArray[np.float32]
-    history_feedback: NDArray[np.float32]
-    user: NDArray[np.float32]
-    rewards: NDArray[np.float64]
-    terminated: NDArray[np.bool_]
-    clicked: NDArray[np.bool_]
-    dwell: NDArray[np.float64]
-    satisfaction: NDArray[np.float64]
-    leaving: NDArray[np.float64]
-    mood: NDArray[np.float64]
-    bored: NDArray[np.int64]
-    item: NDArray[np.int64]
-    success: NDArray[np.bool_]
-    scenario: NDArray[np.int64]
+SATISFACTION, CLICKS, DWELL, RATING = range(4)
 
 
 @kernel
 def step_sessions(
     begin: int,
     end: int,
-    actions: NDArray[np.int64],
     active: NDArray[np.bool_],
     items: Items,
-    users: Users,
+    users: Records,
+    rules: Records,
     state: State,
     out: Output,
 ) -> None:
-    """Advance the active worlds of ``[begin, end)`` by one step.
+    """Show its slate to the user of each active world of ``[begin, end)``.
 
     Args:
         begin: First world.
         end: One past the last world.
-        actions: Which candidate to recommend, shape (worlds,).
         active: Worlds to advance, shape (worlds,).
         items: The catalogue.
         users: The user model.
+        rules: The shop's rules.
         state: Read and written.
         out: Written.
     """
     for world in range(begin, end):
-        if not active[world]:
-            continue
-        choice = actions[world]
-        item = state.candidates[world, choice]
-        department = items.department[item]
-        score = bored_score(
-            utility(state.taste, world, items.traits, item),
-            state.bored[world, department],
-            users.boredom_penalty,
-        )
-        state.scores[world, 0] = score
-        draw = uniform(state.behaviour, world)
-        clicked = choose(state.scores, world, 1, users.no_click_score, draw) != NO_CLICK
-        dwell = draw_dwell(
-            state.behaviour,
-            world,
-            score,
-            users.no_click_score,
-            users.dwell_limit,
-            users.dwell_spread,
-            users.skip_dwell,
-            users.skip_slope,
-        )
-        if not clicked:
-            dwell = 0.0
-        satisfaction = dwell / users.dwell_limit
-        bored = grow_bored(
-            state.exposure,
-            state.bored,
-            world,
-            department,
-            1.0 if clicked else 0.0,
-            users.boredom_decay,
-            users.boredom_threshold,
-            users.boredom_steps,
-        )
-        mood = next_mood(state.mood[world], satisfaction, users.mood_rate)
-        hazard = leave_probability(
-            mood, bored, users.leave_bias, users.leave_mood_weight, users.leave_boredom_weight
-        )
-        left = uniform(state.behaviour, world) < hazard
-        state.mood[world] = mood
-        state.steps[world] += 1
-        state.last_choice[world] = choice
-        state.last_page[world] = state.candidates[world]
-
-        out.item[world] = item
-        out.clicked[world] = clicked
-        out.dwell[world] = dwell
-        out.satisfaction[world] = satisfaction
-        out.leaving[world] = -users.leave_penalty if left else 0.0
-        out.rewards[world] = satisfaction + out.leaving[world]
-        out.mood[world] = mood
-        out.bored[world] = bored
-        out.terminated[world] = left
-        out.success[world] = not left and mood >= users.content_mood
-        state.total[world] += out.rewards[world]
-        _remember(world, item, clicked, satisfaction, items, state, out)
-        _lay_out_page(world, items, state, out)
+        if active[world]:
+            _step_session(world, items, users[0], rules[0], state, out)
 
 
 @kernel
@@ -239,16 +96,16 @@ def reset_sessions(
     chosen: NDArray[np.bool_],
     seeds: NDArray[np.uint64],
     scenario_seeds: NDArray[np.uint64],
-    taste_mean: NDArray[np.float64],
     items: Items,
-    users: Users,
+    users: Records,
+    rules: Records,
     state: State,
     out: Output,
 ) -> None:
-    """Start new sessions in the chosen worlds of ``[begin, end)``.
+    """Start new episodes in the chosen worlds of ``[begin, end)``.
 
-    The scenario decides the user, what they say of themselves and the first page; the episode's seed
-    decides all that follows.
+    The scenario decides the user, what they say of themselves, the day and the first page; the episode's
+    seed decides all that follows.
 
     Args:
         begin: First world.
@@ -256,85 +113,315 @@ def reset_sessions(
         chosen: Worlds to reset, shape (worlds,).
         seeds: Seed of each episode, shape (worlds,).
         scenario_seeds: Seed of each scenario, shape (worlds,).
-        taste_mean: Mean taste of the population, shape (traits,).
         items: The catalogue.
         users: The user model.
+        rules: The shop's rules.
         state: Written.
         out: Written.
     """
     for world in range(begin, end):
-        if not chosen[world]:
-            continue
-        state.layout[world] = derive(scenario_seeds[world], 0)
-        draw_taste(state.taste, state.layout, world, taste_mean)
-        draw_profile(out.user, state.taste, state.layout, world, users.profile_noise)
-        state.exposure[world] = 0.0
-        state.bored[world] = 0
-        state.mood[world] = INITIAL_MOOD
-        state.history[world] = -1
-        state.steps[world] = 0
-        state.total[world] = 0.0
-        state.last_choice[world] = -1
-        out.history_attributes[world] = 0.0
-        out.history_feedback[world] = 0.0
-        out.rewards[world] = 0.0
-        out.terminated[world] = False
-        out.clicked[world] = False
-        out.dwell[world] = 0.0
-        out.satisfaction[world] = 0.0
-        out.leaving[world] = 0.0
-        out.mood[world] = INITIAL_MOOD
-        out.bored[world] = 0
-        out.item[world] = -1
-        out.success[world] = users.content_mood <= INITIAL_MOOD
-        _lay_out_page(world, items, state, out)
-        state.last_page[world] = state.candidates[world]
-        state.behaviour[world] = derive(seeds[world], 0)
-        state.layout[world] = derive(seeds[world], 1)
+        if chosen[world]:
+            _reset_session(world, seeds[world], scenario_seeds[world], items, users[0], rules[0], state, out)
 
 
-@device_function
-def _remember(
-    world: int, item: int, clicked: bool, satisfaction: float, items: Items, state: State, out: Output
+@inner_function
+def _step_session(world: int, items: Items, users: Record, rules: Record, state: State, out: Output) -> None:
+    session, report = state.sessions[world], out.reports[world]
+    score_slate(world, items, users, state)
+    clicks = draw_clicks(users.choice, state.slate, world, state.behaviour, world)
+    report.clicks = clicks
+    report.clicked = clicks > 0
+    fade(users.boredom, state.exposure, world)
+    _consume(world, items, users, state, report)
+    _change_user(world, clicks, users, rules, state, report)
+    _remember_slate(world, users, items, state, out)
+    _decide_to_stay(world, items, users, state, out)
+    session.steps += 1
+
+    report.engagement = _engagement(rules, report)
+    report.reward = report.engagement + report.leaving + report.absence
+    report.mood = session.mood
+    report.day = session.day
+    report.session = session.number
+    report.success = not report.terminated and session.mood >= rules.content_mood
+    session.total += report.reward
+    _tell(world, users, state, out)
+    copy_row(state.last_page, state.candidates, world)
+    lay_out_page(world, items, rules, state, out)
+
+
+@inner_function
+def _reset_session(
+    world: int,
+    seed: int,
+    scenario_seed: int,
+    items: Items,
+    users: Record,
+    rules: Record,
+    state: State,
+    out: Output,
 ) -> None:
-    """Append an event to the history, dropping the oldest."""
-    length = state.history.shape[1]
-    for k in range(length - 1):
-        state.history[world, k] = state.history[world, k + 1]
-        for f in range(out.history_feedback.shape[2]):
-            out.history_feedback[world, k, f] = out.history_feedback[world, k + 1, f]
-        for a in range(out.history_attributes.shape[2]):
-            out.history_attributes[world, k, a] = out.history_attributes[world, k + 1, a]
-    state.history[world, length - 1] = item
-    out.history_feedback[world, length - 1, 0] = 1.0
-    out.history_feedback[world, length - 1, 1] = 1.0 if clicked else 0.0
-    out.history_feedback[world, length - 1, 2] = satisfaction
-    for a in range(out.history_attributes.shape[2]):
-        out.history_attributes[world, length - 1, a] = items.attributes[item, a]
+    session, report = state.sessions[world], out.reports[world]
+    state.layout[world] = derive(scenario_seed, 0)
+    population = users.population
+    session.type = draw_taste(population, state.taste, state.layout, world, items.table, rules.parity)
+    session.day = float(int(uniform(state.layout, world) * population.period))
+    session.first_day = session.day
+    set_season(population, state.taste, world, session.day)
+    draw_profile(population, out.user, state.taste, state.layout, world, session.day)
+    first_mood(users.mood, session, state.layout, world)
+    _start_session(world, users, state)
+    report.mood = session.mood
+    report.day = session.day
+    report.success = session.mood >= rules.content_mood
+    if users.organic.on:
+        _browse_first(world, items, users, state, out)
+    if rules.greeting:
+        _greet(world, items, users, rules, state, out)
+    _tell(world, users, state, out)
+    lay_out_page(world, items, rules, state, out)
+    copy_row(state.last_page, state.candidates, world)
+    state.behaviour[world] = derive(seed, 0)
+    state.layout[world] = derive(seed, 1)
 
 
-@device_function
-def _lay_out_page(world: int, items: Items, state: State, out: Output) -> None:
-    """Draw different items uniformly, in random order, and show them to the agent."""
-    candidates = state.candidates
-    for c in range(candidates.shape[1]):
-        fresh = False
-        while not fresh:
-            item = integer_below(state.layout, world, items.department.shape[0])
-            fresh = True
-            for earlier in range(c):
-                if candidates[world, earlier] == item:
-                    fresh = False
-        candidates[world, c] = item
-        for d in range(out.text.shape[2]):
-            out.text[world, c, d] = items.text[item, d]
-        for a in range(out.attributes.shape[2]):
-            out.attributes[world, c, a] = items.attributes[item, a]
-    if out.image.shape[2] > 0:
-        rows, words = items.pictures.shape[1], items.pictures.shape[2]
-        columns = out.image.shape[2] // words
-        for c in range(candidates.shape[1]):
-            item, top, left = candidates[world, c], c // columns * rows, c % columns * words
-            for row in range(rows):
-                for word in range(words):
-                    out.image[world, top + row, left + word] = items.pictures[item, row, word]
+@inlined_function
+def _greet(world: int, items: Items, users: Record, rules: Record, state: State, out: Output) -> None:
+    """Show a random slate before the first action, so that it is acted on with a history."""
+    session, report = state.sessions[world], out.reports[world]
+    state.behaviour[world] = state.layout[world]
+    session.steps = -1
+    for k in range(state.slate.shape[1]):
+        item = EMPTY
+        while item == EMPTY:
+            item = integer_below(state.behaviour, world, items.facts.shape[0])
+            if is_on_slate(world, k, item, state) or not is_on_sale(item, session.day, items, rules):
+                item = EMPTY
+        state.slate[world, k].item = item
+    score_slate(world, items, users, state)
+    clicks = draw_clicks(users.choice, state.slate, world, state.behaviour, world)
+    fade(users.boredom, state.exposure, world)
+    _consume(world, items, users, state, report)
+    _change_user(world, clicks, users, rules, state, report)
+    _remember_slate(world, users, items, state, out)
+    # It belongs to no step: only the history and the user keep it.
+    session.steps = 0
+    for k in range(state.slate.shape[1]):
+        state.slate[world, k].item = EMPTY
+        state.slate[world, k].clicked = False
+    report.item = EMPTY
+    report.dwell = 0.0
+    report.rating = 0.0
+    report.satisfaction = 0.0
+    report.mood = session.mood
+    state.layout[world] = state.behaviour[world]
+
+
+@inner_function
+def true_score(world: int, item: int, items: Items, users: Record, state: State) -> float:
+    """Return what an item is worth to a user now: taste and bias, less boredom [logit]."""
+    fact = items.facts[item]
+    score = utility(state.taste, world, items.traits, item) + fact.bias
+    return float(score) - boredom_penalty(users.boredom, state.bored, world, fact.category)
+
+
+@inlined_function
+def score_slate(world: int, items: Items, users: Record, state: State) -> None:
+    """Write the true scores, the promises and the click probabilities of a slate."""
+    slate, most = state.slate, 0
+    for k in range(slate.shape[1]):
+        place = slate[world, k]
+        if place.item == EMPTY:
+            place.score = NOTHING
+            place.promise = NOTHING
+            continue
+        place.score = true_score(world, place.item, items, users, state)
+        place.promise = place.score + users.gullibility * items.facts[place.item].bait
+        if users.choice.crowd > 0:
+            same = 0
+            for j in range(slate.shape[1]):
+                other = slate[world, j].item
+                if other != EMPTY and items.facts[other].category == items.facts[place.item].category:
+                    same += 1
+            most = max(most, same)
+    click_chances(users.choice, slate, world, crowding(users.choice, most))
+
+
+@inlined_function
+def _consume(world: int, items: Items, users: Record, state: State, report: Record) -> None:
+    """Let the user look at what was clicked, from the top down."""
+    session = state.sessions[world]
+    report.dwell = 0.0
+    report.rating = 0.0
+    report.item = state.slate[world, 0].item
+    satisfaction, size, seen = 0.0, users.population.size, 0
+    for f in range(size):
+        state.pull[world, f] = 0.0
+    for k in range(state.slate.shape[1]):
+        place = state.slate[world, k]
+        place.dwell = 0.0
+        place.stars = 0.0
+        if not place.clicked:
+            continue
+        fact = items.facts[place.item]
+        dwell = draw_dwell(
+            users.dwell, state.behaviour, world, place.score, fact.bait, session.mood, session.budget
+        )
+        place.dwell = dwell
+        place.stars = draw_rating(users.rating, place.score, state.behaviour, world)
+        report.dwell += dwell
+        satisfaction += min(dwell / users.dwell.limit, 1.0)
+        if place.stars > 0.0:
+            report.rating = place.stars
+        if seen == 0:
+            report.item = place.item
+        seen += 1
+        session.budget = spend(users.budget, session.budget, dwell, fact.quality)
+        if users.boredom.kind == WINDOW:
+            remember_click(state.clicks, world, fact.category, session.steps)
+        elif users.boredom.kind == FADING:
+            state.exposure[world, fact.category] += 1.0
+        reinforce(users.drift, state.taste, items.traits, place.item, size, state.behaviour, world)
+        for f in range(size):
+            state.pull[world, f] += items.traits[place.item, f]
+        if users.mood.kind != AVERAGE:
+            session.level = next_level(users.mood, session.level, fact.bait, state.behaviour, world)
+            session.mood = logistic(users.mood.sensitivity * session.level)
+    report.satisfaction = min(satisfaction, 1.0)
+
+
+@inlined_function
+def _change_user(world: int, clicks: int, users: Record, rules: Record, state: State, report: Record) -> None:
+    """Let the step change the user's budget, tastes, boredom and mood."""
+    session, size = state.sessions[world], users.population.size
+    if users.budget.on and clicks == 0:
+        session.budget -= users.budget.idle
+    if users.drift.kind == ATTRACT and clicks > 0:
+        attract(users.drift, state.taste, state.pull, clicks * rules.longest, size, world)
+    if not users.organic.on:
+        walk(users.drift, state.taste, size, state.behaviour, world)
+    count_window(users.boredom, state.clicks, state.exposure, world, session.steps)
+    report.bored = grow_bored(users.boredom, state.exposure, state.bored, world)
+    if users.mood.kind == AVERAGE:
+        session.mood = next_mood(session.mood, report.satisfaction, users.mood.rate)
+
+
+@inlined_function
+def _engagement(rules: Record, report: Record) -> float:
+    """Return the reward's main term."""
+    if rules.reward == SATISFACTION:
+        return float(report.satisfaction)
+    if rules.reward == CLICKS:
+        return float(report.clicks)
+    if rules.reward == DWELL:
+        return float(report.dwell)
+    return float(report.rating) / MOST_STARS
+
+
+@inlined_function
+def _decide_to_stay(world: int, items: Items, users: Record, state: State, out: Output) -> None:
+    """End the session or the episode where the user's laws say so."""
+    session, report = state.sessions[world], out.reports[world]
+    report.leaving = 0.0
+    report.absence = 0.0
+    left = users.budget.on and session.budget <= 0.0
+    if users.leaving.on and uniform(state.behaviour, world) < leave_probability(
+        users.leaving, session.mood, report.bored
+    ):
+        report.leaving = -users.leaving.penalty
+        left = True
+    if users.organic.on and not left:
+        phase = next_phase(users.organic, OPEN_TO_OFFERS, state.behaviour, world)
+        if phase == BROWSING:
+            walk(users.drift, state.taste, users.population.size, state.behaviour, world)
+        session.phase = BROWSING if report.clicked else phase
+        _browse(world, items, users, state, out)
+        left = session.phase == GONE
+    if left and users.returning.on:
+        left = not _come_back(world, users, state, out)
+    report.terminated = left
+
+
+@inlined_function
+def _come_back(world: int, users: Record, state: State, out: Output) -> bool:
+    """Let who has left return on another day; say whether that day is still of this episode."""
+    session, report = state.sessions[world], out.reports[world]
+    absence = draw_absence(users.returning, session.mood, state.behaviour, world)
+    report.absence = -users.returning.penalty * absence
+    session.day += absence
+    if session.day - session.first_day >= users.returning.horizon:
+        return False
+    session.number += 1
+    _start_session(world, users, state)
+    report.bored = 0
+    if users.mood.kind == AVERAGE:
+        # A new visit begins half-way between how the last one ended and no opinion.
+        session.mood = 0.5 * (session.mood + INITIAL_MOOD)
+    set_season(users.population, state.taste, world, session.day)
+    set_date(users.population, out.user, world, session.day)
+    return True
+
+
+@inlined_function
+def _start_session(world: int, users: Record, state: State) -> None:
+    """Forget what belongs to one session: boredom and the budget spent."""
+    session = state.sessions[world]
+    session.budget = users.budget.start
+    session.phase = OPEN_TO_OFFERS
+    for c in range(state.exposure.shape[1]):
+        state.exposure[world, c] = 0.0
+        state.bored[world, c] = 0
+    for k in range(state.clicks.shape[1]):
+        state.clicks[world, k].category = EMPTY
+
+
+@inlined_function
+def _browse_first(world: int, items: Items, users: Record, state: State, out: Output) -> None:
+    """Let a new user browse until the first offer; whoever would leave before it never came."""
+    session = state.sessions[world]
+    state.behaviour[world] = state.layout[world]
+    session.phase = GONE
+    while session.phase == GONE:
+        clear_history(world, state, out)
+        session.phase = BROWSING
+        _browse(world, items, users, state, out)
+    state.layout[world] = state.behaviour[world]
+
+
+@inlined_function
+def _browse(world: int, items: Items, users: Record, state: State, out: Output) -> None:
+    """Let the user view items until they are open to offers again, or gone."""
+    session = state.sessions[world]
+    while session.phase == BROWSING:
+        item = draw_view(state.taste, items.traits, items.facts, state.behaviour, world)
+        make_room(world, 1, state, out)
+        write_event(world, state.history.shape[1] - 1, item, False, 0.0, 0.0, True, items, state, out)
+        session.phase = next_phase(users.organic, BROWSING, state.behaviour, world)
+        if session.phase == BROWSING:
+            walk(users.drift, state.taste, users.population.size, state.behaviour, world)
+
+
+@inlined_function
+def _remember_slate(world: int, users: Record, items: Items, state: State, out: Output) -> None:
+    """Append what was shown to the history; of a slate that is longer than it, the top."""
+    length, shown = state.history.shape[1], 0
+    for k in range(state.slate.shape[1]):
+        if state.slate[world, k].item != EMPTY:
+            shown += 1
+    shown = min(shown, length)
+    make_room(world, shown, state, out)
+    event = length - shown
+    for k in range(state.slate.shape[1]):
+        place = state.slate[world, k]
+        if place.item != EMPTY and event < length:
+            share, stars = min(place.dwell / users.dwell.limit, 1.0), place.stars / MOST_STARS
+            write_event(world, event, place.item, place.clicked, share, stars, False, items, state, out)
+            event += 1
+
+
+@inlined_function
+def _tell(world: int, users: Record, state: State, out: Output) -> None:
+    """Write what agents see of the user: a live profile, and the clicks that count towards boredom."""
+    follow_taste(users.population, out.user, state.taste, world)
+    for c in range(out.recent.shape[1]):
+        out.recent[world, c] = min(state.exposure[world, c] / users.boredom.threshold, 1.0)

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces as gym_spaces
 from numpy.typing import NDArray
 
 from mmenvs.core.kernels import entry_point
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, Simulator
-from mmenvs.recommender.catalogue import (
-    ATTRIBUTES,
-    DEPARTMENTS,
-    POPULATION_MEAN,
-    TRAIT_NAMES,
-    procedural_catalogue,
-)
-from mmenvs.recommender.config import RecommenderConfig
-from mmenvs.recommender.session import (
-    FEEDBACK,
-    Items,
-    Output,
-    State,
-    Users,
-    reset_sessions,
-    step_sessions,
-)
-from mmenvs.spaces import History, Image, Objects, Vector
+from mmenvs.recommender.arrays import Output, Rules, State, as_records
+from mmenvs.recommender.config import REWARDS, RecommenderConfig
+from mmenvs.recommender.layout import action_space, fresh_values, new_output, new_state, observation_space
+from mmenvs.recommender.session import reset_sessions, step_sessions
+from mmenvs.recommender.slates import slates_of_choices, slates_of_protos, slates_of_weights
+from mmenvs.recommender.stock import make_stock
 
 _SCENARIO_ROOT = np.uint64(0x52_45_43_4F_4D_4D_45_4E)
 _DRAWN_SCENARIOS = np.uint64(2**31)  # an unlimited split is drawn from this many
-_SMALLEST_SIDE = 36  # Stable-Baselines3 warns about smaller images
+
+#: What ``info`` holds of a step, beside the slate, the scenario and the reward's terms.
+INFOS = (
+    *("clicked", "clicks", "dwell", "satisfaction", "rating"),
+    *("mood", "bored", "item", "day", "session", "success"),
+)
 
 
 class RecommenderSimulator(Simulator):
@@ -43,8 +34,14 @@ class RecommenderSimulator(Simulator):
     Attributes:
         config: The settings.
         catalogue: The items.
+        model: The user model.
         items: The catalogue as kernels see it.
         users: The user model's numbers.
+        rules: The shop's rules.
+        user_record: ``users`` as one record, for kernels.
+        rule_record: ``rules`` as one record, for kernels.
+        pool: Runs kernels over the worlds.
+        scenario: Scenario of each world, shape (num_worlds,).
         state: The hidden state of the sessions, for policies that may cheat.
         output: The buffers behind ``observations``, ``rewards``, ``terminated`` and ``infos``.
     """
@@ -57,24 +54,34 @@ class RecommenderSimulator(Simulator):
             config: The settings; the defaults if None.
 
         Raises:
-            ValueError: If ``num_worlds`` is below 1.
+            ValueError: If ``num_worlds`` is below 1, or the catalogue lacks what the settings need.
         """
         if num_worlds < 1:
             raise ValueError(f"num_worlds={num_worlds} must be at least 1")
         self.num_worlds = num_worlds
         self.render_fps = 2
         self.config = config = config or RecommenderConfig()
-        self.catalogue = procedural_catalogue(
-            config.items, config.catalogue_seed, config.picture_size, config.text_size
+        stock = make_stock(config)
+        self.catalogue, self.model = stock.catalogue, stock.model
+        self.items, self.users = stock.items, stock.users
+        self.rules = Rules(
+            reward=REWARDS.index(config.reward),
+            refill=config.duplicates == "next",
+            churn=config.churn,
+            on_sale=config.on_sale,
+            content_mood=config.content_mood,
+            parity=int(config.split == "test"),
+            greeting=config.greeting,
+            longest=_longest(self.items.traits[:, : self.users.population.size]),
         )
-        tiles = _tiles(config.candidates, config.picture_size)
-        self.action_space = gym_spaces.Discrete(config.candidates)
-        self.observation_space = _observation_space(config, tiles)
-        self.users = Users(**{name: getattr(config, name) for name in Users._fields})
-        self.items = self._items()
-        self.state = _new_state(num_worlds, config)
-        self.output = _new_output(num_worlds, config, tiles)
-        self._bind(tiles)
+        self.action_space = action_space(config, stock)
+        self.observation_space = observation_space(config, stock)
+        self.state: State = new_state(num_worlds, config, stock)
+        self.output: Output = new_output(num_worlds, config, stock)
+        self.user_record, self.rule_record = as_records(self.users), as_records(self.rules)
+        self.scenario = np.zeros(num_worlds, np.int64)
+        self._publish()
+        self._bind()
 
     def reset(
         self,
@@ -82,12 +89,12 @@ class RecommenderSimulator(Simulator):
         seeds: NDArray[np.uint64],
         scenarios: NDArray[np.int64],
     ) -> None:
-        """Start sessions; the scenario decides the user and the first page, the seed what follows.
+        """Start episodes; the scenario decides the user and the first page, the seed what follows.
 
         Args:
             worlds: Indices of the worlds, shape (k,).
-            seeds: Seed of each session, shape (k,).
-            scenarios: Scenario of each session, shape (k,), or ``ANY_SCENARIO``.
+            seeds: Seed of each episode, shape (k,).
+            scenarios: Scenario of each episode, shape (k,), or ``ANY_SCENARIO``.
 
         Raises:
             ValueError: If a scenario is not in the split.
@@ -107,20 +114,23 @@ class RecommenderSimulator(Simulator):
         self._chosen[worlds] = True
         self._seeds[worlds] = seeds
         self._scenario_seeds[worlds] = derive_seeds(np.full_like(keys, _SCENARIO_ROOT), keys)
-        self.output.scenario[worlds] = wanted
-        self._pool.run(self._reset_entry, *self._reset_arguments)
+        for array, value in self._fresh:
+            array[worlds] = value
+        self.scenario[worlds] = wanted
+        self.pool.run(self._reset_entry, *self._reset_arguments)
 
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_]) -> None:
-        """Recommend candidate ``actions[i]`` to the user of each active world.
+        """Show what ``actions[i]`` chooses to the user of each active world.
 
         Args:
-            actions: int64, shape (num_worlds,).
+            actions: shape (num_worlds, *action_space.shape).
             active: Worlds to advance, shape (num_worlds,).
         """
-        # The bound kernel takes contiguous arrays only, and a caller's may be a strided view.
-        self._actions[:] = actions
+        # The bound kernels take contiguous arrays only, and a caller's may be a strided view.
+        self._actions[:] = actions.reshape(self._actions.shape)
         self._active[:] = active
-        self._pool.run(self._step_entry, self._actions, self._active, *self._step_arguments)
+        self.pool.run(self._slate_entry, *self._slate_arguments)
+        self.pool.run(self._step_entry, *self._step_arguments)
 
     def render(self, world: int) -> NDArray[np.uint8]:
         """Draw the shop page of one user: RGB of shape (360, 640, 3)."""
@@ -130,145 +140,65 @@ class RecommenderSimulator(Simulator):
 
     def close(self) -> None:
         """Release the threads; calling it twice is harmless."""
-        self._pool.close()
+        self.pool.close()
 
-    def _items(self) -> Items:
-        config, catalogue = self.config, self.catalogue
-        weights = {
-            "image": config.image_weight,
-            "text": config.text_weight,
-            "attributes": config.attribute_weight,
-            "shared": config.shared_weight,
-        }
-        pictures: NDArray[np.uint64] = np.zeros((1, 0, 0), np.uint64)
-        pictures.setflags(write=False)  # the same type as real pictures, so that kernels compile once
-        if "image" in config.modalities:
-            rows = catalogue.pictures.reshape(config.items, config.picture_size, -1)
-            pictures = rows.view(np.uint64)
-        return Items(
-            traits=catalogue.weighted_traits(weights),
-            department=catalogue.department,
-            attributes=catalogue.attributes,
-            text=catalogue.text,
-            pictures=pictures,
-        )
-
-    def _bind(self, tiles: tuple[int, int]) -> None:
-        """Publish the buffers under their names and bind the kernels to the arrays, once."""
-        out, config, worlds = self.output, self.config, self.num_worlds
+    def _publish(self) -> None:
+        """Publish the buffers under their names."""
+        out, state, worlds = self.output, self.state, self.num_worlds
         published: dict[str, NDArray[Any]] = {
             "candidate_image": out.image.view(np.uint8),
+            "candidate_image_features": out.features,
             "candidate_text": out.text,
             "candidate_attributes": out.attributes,
             "history_attributes": out.history_attributes,
             "history_feedback": out.history_feedback,
             "user": out.user,
+            "recent_clicks": out.recent,
         }
         self.observations = {
             key: published[key].reshape(worlds, *(space.shape or ()))
             for key, space in self.observation_space.spaces.items()
         }
-        self.rewards, self.terminated = out.rewards, out.terminated
+        reports = out.reports
+        self.rewards, self.terminated = reports["reward"], reports["terminated"]
+        terms = ("engagement", "leaving", "absence")
         self.infos = {
-            "clicked": out.clicked,
-            "dwell": out.dwell,
-            "satisfaction": out.satisfaction,
-            "mood": out.mood,
-            "bored": out.bored,
-            "item": out.item,
-            "success": out.success,
-            "scenario": out.scenario,
-            "reward_terms": {"satisfaction": out.satisfaction, "leaving": out.leaving},
+            **{name: reports[name] for name in INFOS},
+            "slate": state.slate["item"],
+            "scenario": self.scenario,
+            "reward_terms": {name: reports[name] for name in terms},
         }
+
+    def _bind(self) -> None:
+        """Bind the kernels to the arrays, once."""
+        #: What an episode begins with, where it is the same for all.
+        self._fresh = fresh_values(self.state, self.output)
+        config, worlds = self.config, self.num_worlds
+        state, out = self.state, self.output
         self._chosen = np.zeros(worlds, bool)
         self._seeds = np.zeros(worlds, np.uint64)
         self._scenario_seeds = np.zeros(worlds, np.uint64)
-        mean = np.array([POPULATION_MEAN.get(name, 0.0) for name in TRAIT_NAMES])
-        self._pool = WorldPool(worlds, config.threads)
-        self._step_arguments = (self.items, self.users, self.state, out)
-        self._reset_arguments = (
-            *(self._chosen, self._seeds, self._scenario_seeds, mean),
-            *self._step_arguments,
-        )
-        self._actions = np.zeros(worlds, np.int64)
         self._active = np.zeros(worlds, bool)
-        self._step_entry = entry_point(
-            step_sessions, 0, 0, self._actions, self._active, *self._step_arguments
-        )
+        self.pool = WorldPool(worlds, config.threads)
+        users, rules = self.user_record, self.rule_record
+        world = (self.items, users, rules, state, out)
+        self._step_arguments = (self._active, *world)
+        self._reset_arguments = (self._chosen, self._seeds, self._scenario_seeds, *world)
+        self._step_entry = entry_point(step_sessions, 0, 0, *self._step_arguments)
         self._reset_entry = entry_point(reset_sessions, 0, 0, *self._reset_arguments)
+        size = (self.action_space.shape or (1,))[0]
+        exact = config.action in ("item", "slate")
+        self._actions: NDArray[Any] = np.zeros((worlds, size), np.int64 if exact else np.float32)
+        chosen = (self._actions, self._active, self.items)
+        values = np.zeros((worlds, config.slate_size), np.float32)
+        kernel: Any = slates_of_choices
+        self._slate_arguments: tuple[Any, ...] = (*chosen, rules, state)
+        if config.action == "weights":
+            kernel, self._slate_arguments = slates_of_weights, (*chosen, out, state, values)
+        elif config.action == "proto":
+            kernel, self._slate_arguments = slates_of_protos, (*chosen, rules, state, values)
+        self._slate_entry = entry_point(kernel, 0, 0, *self._slate_arguments)
 
 
-def _observation_space(config: RecommenderConfig, tiles: tuple[int, int]) -> gym_spaces.Dict:
-    numbers, length = len(ATTRIBUTES), config.history_length
-    by_modality: dict[str, dict[str, gym_spaces.Space[Any]]] = {
-        "image": {"candidate_image": Image(config.picture_size, config.picture_size, tiles=tiles)},
-        "text": {"candidate_text": Objects(config.candidates, config.text_size)},
-        "attributes": {
-            "candidate_attributes": Objects(config.candidates, numbers, low=0.0, names=ATTRIBUTES)
-        },
-        "history": {
-            "history_attributes": History(length, numbers, low=0.0, names=ATTRIBUTES),
-            "history_feedback": History(length, len(FEEDBACK), low=0.0, names=FEEDBACK),
-        },
-        "user": {"user": Vector(len(TRAIT_NAMES), names=TRAIT_NAMES)},
-    }
-    leaves: dict[str, gym_spaces.Space[Any]] = {}
-    for name, spaces in by_modality.items():
-        if name in config.modalities:
-            leaves |= spaces
-    return gym_spaces.Dict(leaves)
-
-
-def _tiles(count: int, size: int) -> tuple[int, int]:
-    """Return rows and columns of a contact sheet that fits ``count`` pictures, both sides large enough.
-
-    A grid without empty places if there is one, and the squarest of those that waste least.
-    """
-    least = math.ceil(_SMALLEST_SIDE / size)
-    grids = [(rows, max(least, math.ceil(count / rows))) for rows in range(least, count + least)]
-    exact = [grid for grid in grids if grid[0] * grid[1] == count]
-    return min(exact or grids, key=lambda g: (g[0] * g[1] if not exact else 0, abs(g[1] - g[0]), g[0] > g[1]))
-
-
-def _new_state(worlds: int, config: RecommenderConfig) -> State:
-    count, departments = config.candidates, len(DEPARTMENTS)
-    return State(
-        behaviour=np.zeros(worlds, np.uint64),
-        layout=np.zeros(worlds, np.uint64),
-        taste=np.zeros((worlds, len(TRAIT_NAMES))),
-        exposure=np.zeros((worlds, departments)),
-        bored=np.zeros((worlds, departments), np.int64),
-        mood=np.zeros(worlds),
-        candidates=np.zeros((worlds, count), np.int64),
-        last_page=np.zeros((worlds, count), np.int64),
-        last_choice=np.full(worlds, -1, np.int64),
-        history=np.full((worlds, config.history_length), -1, np.int64),
-        scores=np.zeros((worlds, 1)),
-        steps=np.zeros(worlds, np.int64),
-        total=np.zeros(worlds),
-    )
-
-
-def _new_output(worlds: int, config: RecommenderConfig, tiles: tuple[int, int]) -> Output:
-    seen, size, length = config.modalities, config.picture_size, config.history_length
-    words = tiles[1] * size * 3 // 8 if "image" in seen else 0
-    numbers = len(ATTRIBUTES)
-    return Output(
-        image=np.zeros((worlds, tiles[0] * size, words), np.uint64),
-        text=np.zeros((worlds, config.candidates, config.text_size if "text" in seen else 0), np.float32),
-        attributes=np.zeros((worlds, config.candidates, numbers if "attributes" in seen else 0), np.float32),
-        history_attributes=np.zeros((worlds, length, numbers if "history" in seen else 0), np.float32),
-        history_feedback=np.zeros((worlds, length, len(FEEDBACK)), np.float32),
-        user=np.zeros((worlds, len(TRAIT_NAMES)), np.float32),
-        rewards=np.zeros(worlds),
-        terminated=np.zeros(worlds, bool),
-        clicked=np.zeros(worlds, bool),
-        dwell=np.zeros(worlds),
-        satisfaction=np.zeros(worlds),
-        leaving=np.zeros(worlds),
-        mood=np.zeros(worlds),
-        bored=np.zeros(worlds, np.int64),
-        item=np.full(worlds, -1, np.int64),
-        success=np.zeros(worlds, bool),
-        scenario=np.zeros(worlds, np.int64),
-    )
+def _longest(rows: NDArray[np.float64]) -> float:
+    return float(max(np.linalg.norm(rows, axis=1).max(), 1e-12))

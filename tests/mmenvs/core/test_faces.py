@@ -34,8 +34,28 @@ EVERYTHING = {
     "vehicle": "dynamic",
     "num_maps": 6,
 }
-WORLDS = [*((env_id, {}) for env_id in IDS), ("mmenvs/Driving-v0", EVERYTHING)]
-NAMES = [*IDS, "everything"]
+#: The same of a shop: types, cold users, seasons, drifting tastes, bait, missing pictures, returning.
+EVERYONE = {
+    "on_sale": 0.5,
+    "churn": 0.1,
+    "clickbait_share": 0.3,
+    "missing_rate": 0.3,
+    "new_share": 0.2,
+    "modalities": ("image", "image_features", "text", "attributes", "history", "user", "recent"),
+    "users": {
+        "population": {"types": 3, "cold": 0.3, "season": 0.5},
+        "drift": {"law": "RandomWalk"},
+        "rating": {"probability": 0.6},
+        "leaving": {"bias": -1.5},
+        "returning": {"horizon": 12},
+    },
+}
+WORLDS = [
+    *((env_id, {}) for env_id in IDS),
+    ("mmenvs/Driving-v0", EVERYTHING),
+    ("mmenvs/SlateRecommender-v0", EVERYONE),
+]
+NAMES = [*IDS, "everything", "everyone"]
 
 
 def actions_of(space, steps, seed):
@@ -45,6 +65,22 @@ def actions_of(space, steps, seed):
 
 def same(left, right):
     return all(np.array_equal(left[key], right[key]) for key in left) and left.keys() == right.keys()
+
+
+def opening(env, steps=10, **how):
+    """The observations of an episode's first steps, by the same actions whatever the episode."""
+    env.action_space.seed(0)
+    observation, _ = env.reset(**how)
+    seen, over = [observation], False
+    while len(seen) <= steps and not over:
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        seen.append(observation)
+        over = terminated or truncated
+    return seen
+
+
+def alike(left, right):
+    return len(left) == len(right) and all(map(same, left, right))
 
 
 def single_trajectory(env_id, seed, actions, limit=None, **kwargs):
@@ -131,23 +167,22 @@ def test_every_observation_is_inside_its_space(env_id):
 @pytest.mark.parametrize("env_id", IDS)
 def test_the_seed_decides_and_its_absence_continues(env_id):
     env = gym.make(env_id)
-    first, _ = env.reset(seed=3)
-    second, _ = env.reset()
-    again, _ = env.reset(seed=3)
-    assert same(first, again)
-    assert not same(first, second)
-    assert same(second, env.reset()[0])
-    assert not same(first, env.reset(seed=4)[0])
+    first = opening(env, seed=3)
+    second = opening(env)
+    assert alike(first, opening(env, seed=3))
+    assert not alike(first, second)
+    assert alike(second, opening(env))
+    assert not alike(first, opening(env, seed=4))
 
 
 @pytest.mark.parametrize("env_id", IDS)
 def test_a_scenario_can_be_named_and_the_splits_differ(env_id):
     env = gym.make(env_id, split="test")
-    first, _ = env.reset(seed=1, options={"scenario": 7})
-    assert same(first, env.reset(seed=2, options={"scenario": 7})[0])
-    assert not same(first, env.reset(seed=1, options={"scenario": 8})[0])
+    first = opening(env, seed=1, options={"scenario": 7})
+    assert same(first[0], env.reset(seed=2, options={"scenario": 7})[0])
+    assert not alike(first, opening(env, seed=1, options={"scenario": 8}))
     train = gym.make(env_id, split="train")
-    assert not same(first, train.reset(seed=1, options={"scenario": 7})[0])
+    assert not alike(first, opening(train, seed=1, options={"scenario": 7}))
     with pytest.raises(ValueError, match=r"options\['scenario'\]=200 must be"):
         env.reset(options={"scenario": 200})
     with pytest.raises(ValueError, match="non-negative integer"):

@@ -1,0 +1,137 @@
+"""What each candidate would bring now: the true numbers behind the ceilings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmenvs.core.kernels import inner_function, kernel
+from mmenvs.recommender.arrays import Items, Record, Records, State
+from mmenvs.recommender.policies.base import Actions, Values, candidates, choose
+from mmenvs.recommender.policies.slates import best_slate
+from mmenvs.recommender.session import CLICKS, DWELL, SATISFACTION, true_score
+from mmenvs.recommender.simulator import RecommenderSimulator
+from mmenvs.recommender.users.choice import LOGIT, PROPORTIONAL, relevance
+from mmenvs.recommender.users.dwell import expected_dwell
+from mmenvs.recommender.users.rating import expected_stars
+
+_HIGHEST = 30.0  # logits above are as good as certain, and would overflow
+
+
+class Appraisal(NamedTuple):
+    """The candidates as their user sees them.
+
+    Attributes:
+        weight: Attraction: v of the laws of one click, relevance of the others, shape (worlds, candidates).
+        gain: Mean reward of the step once the item is clicked, before penalties, same shape.
+        satisfaction: Mean satisfaction once it is clicked, same shape.
+        no_click: Attraction of clicking nothing; 0 for laws without it.
+    """
+
+    weight: Values
+    gain: Values
+    satisfaction: Values
+    no_click: float
+
+    @property
+    def alone(self) -> Values:
+        """Probability of a click on each candidate if it is all that is shown."""
+        return self.weight / (self.no_click + self.weight) if self.no_click else self.weight
+
+
+def appraise(simulator: RecommenderSimulator) -> Appraisal:
+    """Return what each candidate would bring, by the user's hidden state and laws.
+
+    Weights of the multinomial logit are relative to that of no click, which is 1.
+    """
+    page = np.ascontiguousarray(candidates(simulator))
+    weight, gain, satisfaction = (np.zeros(page.shape) for _ in range(3))
+    simulator.pool.run(
+        _appraise,
+        *(page, weight, gain, satisfaction, simulator.items),
+        *(simulator.user_record, simulator.rule_record, simulator.state),
+    )
+    choice = simulator.users.choice
+    no_click = {LOGIT: 1.0, PROPORTIONAL: choice.no_click - choice.minimum}.get(choice.kind, 0.0)
+    return Appraisal(weight, gain, satisfaction, no_click)
+
+
+def serve(simulator: RecommenderSimulator, view: Appraisal, values: Values) -> Actions:
+    """Return the actions of highest immediate value, where a click on a candidate is worth ``values``."""
+    if simulator.config.action == "slate" and view.no_click:
+        return best_slate(view.weight, values, view.no_click, simulator.config.slate_size)
+    return choose(simulator, view.alone * values)
+
+
+def expected_satisfaction(simulator: RecommenderSimulator) -> Values:
+    """Return the mean satisfaction of showing each candidate alone, in [0, 1], shape (worlds, candidates)."""
+    view = appraise(simulator)
+    return np.asarray(view.alone * view.satisfaction, np.float64)
+
+
+class MyopicPolicy:
+    """Shows what brings most in this very step.
+
+    It knows the user's taste and present boredom, and ignores what its choice does to either.
+    """
+
+    def actions(self, simulator: RecommenderSimulator) -> Actions:
+        """Return the greedy choices."""
+        view = appraise(simulator)
+        return serve(simulator, view, view.gain)
+
+
+@kernel
+def _appraise(
+    begin: int,
+    end: int,
+    page: NDArray[np.int64],
+    weight: Values,
+    gain: Values,
+    satisfaction: Values,
+    items: Items,
+    users: Records,
+    rules: Records,
+    state: State,
+) -> None:
+    for world in range(begin, end):
+        for c in range(page.shape[1]):
+            _appraise_item(
+                world, c, page[world, c], weight, gain, satisfaction, items, users[0], rules[0], state
+            )
+
+
+@inner_function
+def _appraise_item(
+    world: int,
+    c: int,
+    item: int,
+    weight: Values,
+    gain: Values,
+    satisfaction: Values,
+    items: Items,
+    users: Record,
+    rules: Record,
+    state: State,
+) -> None:
+    score = true_score(world, item, items, users, state)
+    bait = items.facts[item].bait
+    promise = score + users.gullibility * bait
+    if users.choice.kind == LOGIT:
+        weight[world, c] = np.exp(min(promise - users.choice.no_click, _HIGHEST))
+    elif users.choice.kind == PROPORTIONAL:
+        weight[world, c] = max(promise - users.choice.minimum, 0.0)
+    else:
+        weight[world, c] = relevance(users.choice, promise)
+    dwell = expected_dwell(users.dwell, score, bait, state.sessions[world].mood)
+    satisfaction[world, c] = min(dwell / users.dwell.limit, 1.0)
+    if rules.reward == SATISFACTION:
+        gain[world, c] = satisfaction[world, c]
+    elif rules.reward == CLICKS:
+        gain[world, c] = 1.0
+    elif rules.reward == DWELL:
+        gain[world, c] = dwell
+    else:
+        gain[world, c] = expected_stars(users.rating, score) / 5.0
