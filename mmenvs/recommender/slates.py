@@ -134,12 +134,22 @@ def slates_of_protos(
     for world in range(begin, end):
         if active[world]:
             _empty_slate(world, state, values)
+    # A block of its own, not a view: only of contiguous rows can items be taken several at a time.
+    block = np.zeros((items.proto.shape[0], _BLOCK), np.float32)
     for first in range(0, items.proto.shape[1], _BLOCK):
-        block = items.proto[:, first : first + _BLOCK]
+        size = min(_BLOCK, items.proto.shape[1] - first)
+        _copy_block(items.proto, first, size, block)
         for world in range(begin, end):
             if active[world]:
                 _score_block(actions, world, block, scores)
-                _take_best(world, first, block.shape[1], scores, items, rules[0], state, values)
+                _take_best(world, first, size, scores, items, rules[0], state, values)
+
+
+@fast_function
+def _copy_block(proto: NDArray[np.float32], first: int, size: int, block: NDArray[np.float32]) -> None:
+    for d in range(block.shape[0]):
+        for j in range(size):
+            block[d, j] = proto[d, first + j]
 
 
 @fast_function
@@ -147,17 +157,17 @@ def _score_block(
     points: NDArray[np.float32], world: int, block: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> None:
     """Write the inner products of one point with a block of items, four numbers of each at a time."""
-    size, numbers = block.shape[1], block.shape[0]
-    for j in range(size):
+    numbers = block.shape[0]
+    for j in range(_BLOCK):
         scores[j] = 0.0
     whole = numbers - numbers % 4
     for d in range(0, whole, 4):
         a, b, c, e = points[world, d], points[world, d + 1], points[world, d + 2], points[world, d + 3]
-        for j in range(size):
+        for j in range(_BLOCK):
             scores[j] += a * block[d, j] + b * block[d + 1, j] + c * block[d + 2, j] + e * block[d + 3, j]
     for d in range(whole, numbers):
         a = points[world, d]
-        for j in range(size):
+        for j in range(_BLOCK):
             scores[j] += a * block[d, j]
 
 
