@@ -255,15 +255,31 @@ class Objects(ModalBox):
 
 
 class Tokens(ModalBox):
-    """A sentence of ``length`` token ids in ``[0, vocabulary)``; 0 is padding. Wire shape ``(length,)``."""
+    """A sentence of ``length`` token ids in ``[0, vocabulary)``; 0 is padding. Wire shape ``(length,)``.
+
+    ``words`` says what each id stands for, where that is known, so that a sentence can be read.
+    """
 
     modality = "tokens"
     vocabulary: int
+    words: tuple[str, ...] = ()  # also for spaces that were pickled before they had words
 
-    def __init__(self, length: int, vocabulary: int) -> None:
-        """Create the space of int64 token ids."""
+    def __init__(self, length: int, vocabulary: int, *, words: Sequence[str] = ()) -> None:
+        """Create the space of int64 token ids.
+
+        Args:
+            length: Most words of a sentence.
+            vocabulary: Number of ids, padding included.
+            words: The word of each id; empty if unknown.
+
+        Raises:
+            ValueError: If there are words, but not one for each id.
+        """
+        if len(words) not in (0, vocabulary):
+            raise ValueError(f"Tokens: words has {len(words)} words, but must have vocabulary={vocabulary}")
         super().__init__(0, vocabulary - 1, (length,), np.int64, unit="token")
         self.vocabulary = vocabulary
+        self.words = tuple(words)
 
 
 class Vector(ModalBox):

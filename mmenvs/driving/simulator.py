@@ -210,7 +210,7 @@ class DrivingSimulator(Simulator):
             "navigation": lambda: spaces.Vector(
                 motion.NAVIGATION_SIZE, unit="50 m", names=motion.NAVIGATION_NAMES
             ),
-            "instruction": lambda: spaces.Tokens(INSTRUCTION_LENGTH, len(VOCABULARY)),
+            "instruction": lambda: spaces.Tokens(INSTRUCTION_LENGTH, len(VOCABULARY), words=VOCABULARY),
         }
         leaves: dict[str, gym_spaces.Space[Any]] = {}
         self.observations = {}
