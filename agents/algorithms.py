@@ -18,6 +18,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
+from torch.optim import AdamW
 
 from agents.config import EncoderConfig, require, require_positive
 from agents.extractor import MultimodalExtractor
@@ -166,6 +167,7 @@ def make_model(
     seed: int,
     device: str = "auto",
     tensorboard: Path | None = None,
+    weight_decay: float = 0.0,
 ) -> BaseAlgorithm:
     """Build an untrained model.
 
@@ -180,6 +182,8 @@ def make_model(
         seed: Seed of the weights, of exploration and of the environment.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         tensorboard: Folder of the log; None for no log.
+        weight_decay: Of AdamW (Loshchilov and Hutter, 2019), which takes the place of the algorithm's own
+            optimiser; 0 leaves that as it is.
 
     Raises:
         ValueError: If the algorithm cannot choose such actions.
@@ -201,6 +205,11 @@ def make_model(
         policy_kwargs["normalize_images"] = False
     else:
         policy = "CnnPolicy" if is_image_space(venv.observation_space) else "MlpPolicy"
+    if weight_decay:
+        policy_kwargs["optimizer_class"] = AdamW
+        # Stable-Baselines3's own epsilon for actor-critics; the default of torch elsewhere.
+        epsilon = 1e-8 if algo in OFF_POLICY else 1e-5
+        policy_kwargs["optimizer_kwargs"] = {"weight_decay": weight_decay, "eps": epsilon}
     log = None if tensorboard is None else str(tensorboard)
     return CLASSES[algo](
         policy,

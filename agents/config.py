@@ -1,12 +1,19 @@
-"""The knobs of the networks: frozen dataclasses that refuse what makes no sense."""
+"""The knobs of the networks: frozen dataclasses that refuse what makes no sense.
+
+Every modality has a field ``encoder``, the name of a network in :data:`agents.encoders.ENCODERS`.  New fields
+have plain defaults, so that a config that was pickled before them still has a value for each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mmenvs.spaces import MODALITIES
+
+#: Ways of reading the candidates of a recommendation.
+Candidates = Literal["separate", "shared", "attention"]
 
 
 def require(config: object, name: str, valid: bool, allowed: str) -> None:
@@ -37,17 +44,20 @@ def require_positive(config: object, *names: str) -> None:
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """A compact CNN: one coarse convolution, then 3x3 convolutions that halve the picture.
+    """Pictures.
 
     Attributes:
-        channels: Channels of each convolution.
-        features: Size of the embedding of a picture that comes alone.
+        encoder: ``compact``, ``nature``, ``impala``, or ``efficientnet``, which is pretrained and frozen.
+        channels: Channels of each convolution of ``compact``, of each stage of ``impala``.
+        features: Size of the embedding of a picture that comes alone.  Mnih et al. (2015) have 512, Espeholt
+            et al. (2018) 256.
         tile_features: Size of the embedding of each picture of a contact sheet.
     """
 
     channels: tuple[int, ...] = (16, 32, 32)
     features: int = 128
     tile_features: int = 32
+    encoder: str = "compact"
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -59,6 +69,7 @@ class ScanConfig:
     """Strided one-dimensional convolutions around a scan.
 
     Attributes:
+        encoder: ``circular``.
         channels: Channels of each convolution; each halves the number of beams.
         kernel: Beams that a convolution sees, odd.
         features: Size of the embedding.
@@ -67,6 +78,7 @@ class ScanConfig:
     channels: tuple[int, ...] = (16, 32)
     kernel: int = 5
     features: int = 64
+    encoder: str = "circular"
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -76,19 +88,27 @@ class ScanConfig:
 
 @dataclass(frozen=True)
 class ObjectsConfig:
-    """An MLP shared by all objects.
+    """Sets of objects.
 
     Attributes:
-        hidden: Sizes of the hidden layers.
-        features: Size of the embedding of each object.
+        encoder: ``ordered`` keeps each object at its place, which an action that picks the k-th needs;
+            ``pointnet``, ``attention`` and ``graph`` pool the set and do not depend on its order.
+        hidden: Sizes of the hidden layers of the MLP that all objects share; the last one is also the size of
+            an object in the sets that are pooled.
+        features: Size of the embedding of each object of ``ordered``, and of each candidate.
+        pooled: Size of the embedding of a set that is pooled.
+        rounds: Rounds of messages of ``graph``, blocks of ``attention``.
     """
 
     hidden: tuple[int, ...] = (64,)
     features: int = 16
+    encoder: str = "ordered"
+    pooled: int = 64
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        require_positive(self, "hidden", "features")
+        require_positive(self, "hidden", "features", "pooled", "rounds")
 
 
 @dataclass(frozen=True)
@@ -96,10 +116,12 @@ class VectorConfig:
     """An MLP.
 
     Attributes:
+        encoder: ``mlp``.
         hidden: Sizes of the layers; the last one is the size of the embedding.
     """
 
     hidden: tuple[int, ...] = (64, 64)
+    encoder: str = "mlp"
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -108,15 +130,17 @@ class VectorConfig:
 
 @dataclass(frozen=True)
 class HistoryConfig:
-    """Convolutions along time.
+    """Past events.
 
     Attributes:
-        channels: Channels of each convolution.
-        features: Size of the embedding.
+        encoder: ``convolutional`` along time, ``gru`` or ``transformer``.
+        channels: Channels of each convolution of ``convolutional``.
+        features: Size of the embedding, and of each event in the other two.
     """
 
     channels: tuple[int, ...] = (32, 16)
     features: int = 64
+    encoder: str = "convolutional"
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -125,15 +149,17 @@ class HistoryConfig:
 
 @dataclass(frozen=True)
 class TokensConfig:
-    """A GRU over embedded words.
+    """Sentences.
 
     Attributes:
+        encoder: ``gru`` or ``transformer`` over embedded words, or ``minilm``, pretrained and frozen.
         embedding: Size of the embedding of a word.
         features: Size of the embedding of the sentence.
     """
 
     embedding: int = 32
     features: int = 64
+    encoder: str = "gru"
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -141,13 +167,44 @@ class TokensConfig:
 
 
 @dataclass(frozen=True)
+class AttentionConfig:
+    """Every attention: that of fusions, of candidates and inside of encoders.
+
+    Attributes:
+        heads: Heads, which must divide the size of what they attend to.
+        layers: Blocks of the fusions ``attention`` and ``hybrid``, and of the ``transformer`` encoders.
+    """
+
+    heads: int = 4
+    layers: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        require_positive(self, "heads", "layers")
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """Everything about a :class:`~agents.multimodal.MultimodalEncoder`.
 
+    Dropout of both kinds is at work in training mode alone.  PPO and A2C act without it and learn with it, so
+    that their probability ratios start apart from 1: keep the rates small there, or drop modalities in the
+    world itself (:class:`mmenvs.wrappers.ModalityDropout`), which is exactly on-policy.
+
     Attributes:
-        fusion: How the modalities are joined.
+        fusion: How the modalities are joined, a name in :data:`agents.fusion.FUSIONS`: ``concat``, ``sum``,
+            ``gated``, ``film``, ``attention`` or ``hybrid``.
         width: Size to which each key of the observation is projected before it is joined to the others.
-        modalities: Key of the observation to modality, where the one inferred from the space is not wanted.
+        modalities: Key of the observation to modality, where the one inferred from the space is not wanted;
+            ``"image:impala"`` chooses the encoder of that key, too.
+        candidates: ``separate`` reads each key on its own.  ``shared`` joins, candidate by candidate, all
+            keys that hold equally many objects or pictures; with ``attention`` the candidates then attend to
+            each other.  Their order is kept.
+        modality_dropout: Chance that a key is hidden from a sample in training, in [0, 1); one always stays.
+            The networks are told by validity bits.
+        dropout: Dropout of projected features and inside of attention blocks, in [0, 1).
+        film_conditions: Keys that modulate the others in ``film``; those of vectors and tokens by default.
+        attention: Attention wherever it is used.
         image: Pictures.
         scan: Range scans.
         objects: Sets of objects.
@@ -156,7 +213,7 @@ class EncoderConfig:
         tokens: Sentences.
     """
 
-    fusion: Literal["concat"] = "concat"
+    fusion: str = "concat"
     width: int = 64
     modalities: Mapping[str, str] = field(default_factory=dict)
     image: ImageConfig = ImageConfig()
@@ -165,6 +222,11 @@ class EncoderConfig:
     vector: VectorConfig = VectorConfig()
     history: HistoryConfig = HistoryConfig()
     tokens: TokensConfig = TokensConfig()
+    candidates: Candidates = "separate"
+    modality_dropout: float = 0.0
+    dropout: float = 0.0
+    film_conditions: tuple[str, ...] = ()
+    attention: AttentionConfig = AttentionConfig()
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -173,6 +235,12 @@ class EncoderConfig:
 
         require_positive(self, "width")
         require(self, "fusion", self.fusion in FUSIONS, f"one of {sorted(FUSIONS)}")
-        known = {*MODALITIES, *ENCODERS}
-        valid = all(modality in known for modality in self.modalities.values())
-        require(self, "modalities", valid, f"a mapping from keys to any of {sorted(known)}")
+        for modality in MODALITIES:
+            options, known = getattr(self, modality), ENCODERS[modality]
+            require(options, "encoder", options.encoder in known, f"one of {sorted(known)}")
+        choices = {*ENCODERS, *(f"{kind}:{name}" for kind, names in ENCODERS.items() for name in names)}
+        valid = all(choice in choices for choice in self.modalities.values())
+        require(self, "modalities", valid, f"a mapping from keys to any of {sorted(choices)}")
+        require(self, "candidates", self.candidates in get_args(Candidates), f"one of {get_args(Candidates)}")
+        for name in ("modality_dropout", "dropout"):
+            require(self, name, 0.0 <= getattr(self, name) < 1.0, "in [0, 1)")

@@ -72,6 +72,7 @@ class TrainConfig:
         checkpoint_every: World steps between checkpoints; 0 for one at the end alone.
         target_success: Stop once so large a share of the last 100 episodes succeeded.
         max_minutes: Stop after so many minutes.
+        weight_decay: Share of each weight that is taken off it per unit of learning rate (AdamW); 0 for none.
         encoder: The networks that read the observation.
         ppo: Settings of PPO.
         a2c: Settings of A2C.
@@ -93,6 +94,7 @@ class TrainConfig:
     checkpoint_every: int = 100_000
     target_success: float | None = None
     max_minutes: float | None = None
+    weight_decay: float = 0.0
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     a2c: A2CConfig = field(default_factory=A2CConfig)
@@ -109,6 +111,7 @@ class TrainConfig:
         require(self, "threads", self.threads is None or self.threads >= 1, "at least 1")
         require(self, "checkpoint_every", self.checkpoint_every >= 0, "at least 0")
         require(self, "reward_scale", self.reward_scale > 0, "greater than 0")
+        require(self, "weight_decay", self.weight_decay >= 0, "at least 0")
         target, minutes = self.target_success, self.max_minutes
         require(self, "target_success", target is None or 0 < target <= 1, "in (0, 1]")
         require(self, "max_minutes", minutes is None or minutes > 0, "greater than 0")

@@ -155,6 +155,7 @@ def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) ->
         seed=config.seed,
         device=config.device,
         tensorboard=tensorboard,
+        weight_decay=config.weight_decay,
     )
     folder.mkdir(parents=True, exist_ok=True)
     for old in ("curve.csv", "last.zip", "last_buffer.pkl"):

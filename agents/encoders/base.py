@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +16,34 @@ from torch import Tensor, nn
 WIDEST_RANGE = 1e6
 
 
+class Encoded(NamedTuple):
+    """What an encoder makes of a batch.
+
+    Attributes:
+        summary: The whole as one vector, shape ``(batch, size)``.
+        parts: The same piece by piece (cells of a picture, words, objects, time steps), shape
+            ``(batch, count, part size)``; None if it has no parts.
+        present: Which parts are there rather than padding, bool of shape ``(batch, count)``; None for all.
+    """
+
+    summary: Tensor
+    parts: Tensor | None = None
+    present: Tensor | None = None
+
+
 class ModalityEncoder(nn.Module, ABC):
     """Turns one key of the observation into a vector.
 
+    An encoder of your own needs :attr:`features_dim` and :meth:`forward`; one that can also say what it made
+    of the pieces sets :attr:`parts_shape` and overrides :meth:`encode`.
+
     Attributes:
         features_dim: Size of that vector.
+        parts_shape: Count and size of the parts that :meth:`encode` returns; None without parts.
     """
 
     features_dim: int
+    parts_shape: tuple[int, int] | None = None
 
     @abstractmethod
     def forward(self, observation: Tensor) -> Tensor:
@@ -34,6 +55,14 @@ class ModalityEncoder(nn.Module, ABC):
         Returns:
             Features of shape ``(batch, features_dim)``.
         """
+
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode a batch as a whole and in parts, for fusions that attend to parts.
+
+        Args:
+            observation: As in :meth:`forward`.
+        """
+        return Encoded(self(observation))
 
 
 class Scale(nn.Module):

@@ -8,12 +8,41 @@ from gymnasium.spaces import Space
 from torch import Tensor, nn
 
 from agents.config import EncoderConfig
-from agents.encoders.base import ModalityEncoder, Scale
+from agents.encoders.attention import Transformer
+from agents.encoders.base import Encoded, ModalityEncoder, Scale
 from mmenvs.spaces import History
 
 
-class HistoryEncoder(ModalityEncoder):
-    """Convolutions along time, then one linear layer that still knows how long ago each event was."""
+class EventReader(ModalityEncoder):
+    """The base of all encoders of histories: reads the events of the wire format.
+
+    The parts are the events, oldest first.
+    """
+
+    def __init__(self, space: Space[Any]) -> None:
+        """Read the space.
+
+        Raises:
+            ValueError: If it is no :class:`mmenvs.spaces.History`.
+        """
+        super().__init__()
+        if not isinstance(space, History):
+            raise ValueError(f"a history needs an mmenvs.spaces.History, got {space!r}")
+        self._space = space
+        self.scale = Scale(space)
+
+    def events(self, observation: Tensor) -> Tensor:
+        """Return scaled events of shape ``(batch, length, features)``."""
+        events: Tensor = self._space.unflatten(self.scale(observation))
+        return events
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Encode histories of wire shape ``(batch, length * features)``, oldest first."""
+        return self.encode(observation).summary
+
+
+class HistoryEncoder(EventReader):
+    """``convolutional``: along time, then one linear layer that still knows how long ago each event was."""
 
     def __init__(self, space: Space[Any], config: EncoderConfig) -> None:
         """Build the network.
@@ -25,13 +54,9 @@ class HistoryEncoder(ModalityEncoder):
         Raises:
             ValueError: If the space is of another kind.
         """
-        super().__init__()
-        if not isinstance(space, History):
-            raise ValueError(f"a history needs an mmenvs.spaces.History, got {space!r}")
-        length, before = space.structure
+        super().__init__(space)
+        length, before = self._space.structure
         options = config.history
-        self._space = space
-        self.scale = Scale(space)
         layers: list[nn.Module] = []
         for channels in options.channels:
             layers += [nn.Conv1d(before, channels, 3, padding=1), nn.ReLU()]
@@ -39,10 +64,57 @@ class HistoryEncoder(ModalityEncoder):
         self.layers = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(before * length, options.features), nn.ReLU()
         )
+        self._convolutions = len(layers)
         self.features_dim = options.features
+        self.parts_shape = (length, before)
 
-    def forward(self, observation: Tensor) -> Tensor:
-        """Encode histories of wire shape ``(batch, length * features)``, oldest first."""
-        events = self._space.unflatten(self.scale(observation))
-        features: Tensor = self.layers(events.transpose(1, 2))
-        return features
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode histories as a whole and event by event."""
+        states = self.events(observation).transpose(1, 2)
+        for layer in list(self.layers)[: self._convolutions]:
+            states = layer(states)
+        summary = states
+        for layer in list(self.layers)[self._convolutions :]:
+            summary = layer(summary)
+        return Encoded(summary, states.transpose(1, 2))
+
+
+class GRUHistoryEncoder(EventReader):
+    """``gru``: events read in order (Cho et al., 2014); the features are the state after the newest."""
+
+    def __init__(self, space: Space[Any], config: EncoderConfig) -> None:
+        """Build the network; see :class:`HistoryEncoder`."""
+        super().__init__(space)
+        length, features = self._space.structure
+        size = config.history.features
+        self.reader = nn.GRU(features, size, batch_first=True)
+        self.features_dim = size
+        self.parts_shape = (length, size)
+
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode histories as a whole and event by event."""
+        states, _ = self.reader(self.events(observation))
+        return Encoded(states[:, -1], states)
+
+
+class TransformerHistoryEncoder(EventReader):
+    """``transformer``: events attend to each other; the features are what became of the newest."""
+
+    def __init__(self, space: Space[Any], config: EncoderConfig) -> None:
+        """Build the network; see :class:`HistoryEncoder`.
+
+        Raises:
+            ValueError: If the space is of another kind, or the heads do not divide the features.
+        """
+        super().__init__(space)
+        length, features = self._space.structure
+        size = config.history.features
+        self.embed = nn.Linear(features, size)
+        self.transformer = Transformer(length, size, config)
+        self.features_dim = size
+        self.parts_shape = (length, size)
+
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode histories as a whole and event by event."""
+        states = self.transformer(self.embed(self.events(observation)))
+        return Encoded(states[:, -1], states)

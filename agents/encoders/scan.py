@@ -9,15 +9,16 @@ from gymnasium.spaces import Box, Space
 from torch import Tensor, nn
 
 from agents.config import EncoderConfig
-from agents.encoders.base import ModalityEncoder, Scale
+from agents.encoders.base import Encoded, ModalityEncoder, Scale
 
 
 class ScanEncoder(ModalityEncoder):
-    """Convolutions along the beams that go around the circle: the last beam is a neighbour of the first.
+    """``circular``: convolutions along the beams, the last one a neighbour of the first.
 
     Turning the sensor by a multiple of the total stride turns the output of :attr:`convolutions` with it, and
     nothing else, where that stride divides the number of beams.  A scan that is not circular
     (:attr:`mmenvs.spaces.Scan.circular`) is padded with zeros instead, that is with mid-range.
+    The parts are the sectors that are left after the last convolution.
     """
 
     def __init__(self, space: Space[Any], config: EncoderConfig) -> None:
@@ -51,9 +52,18 @@ class ScanEncoder(ModalityEncoder):
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(before * length, options.features), nn.ReLU())
         self.features_dim = options.features
+        self.parts_shape = (length, before)
 
     def forward(self, observation: Tensor) -> Tensor:
         """Encode scans of shape ``(batch, beams)``."""
-        beams = torch.unsqueeze(self.scale(observation), 1)
-        features: Tensor = self.head(self.convolutions(beams))
+        features: Tensor = self.head(self._sectors(observation))
         return features
+
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode scans as a whole and sector by sector."""
+        sectors = self._sectors(observation)
+        return Encoded(self.head(sectors), sectors.transpose(1, 2))
+
+    def _sectors(self, observation: Tensor) -> Tensor:
+        sectors: Tensor = self.convolutions(torch.unsqueeze(self.scale(observation), 1))
+        return sectors

@@ -15,7 +15,7 @@ from agents.encoders.base import ModalityEncoder, Scale, mlp
 
 
 class VectorEncoder(ModalityEncoder):
-    """An MLP over any space of numbers.
+    """``mlp``: over any space of numbers.
 
     Boxes are flattened and scaled by their bounds (see :class:`~agents.encoders.base.Scale`), ``Discrete``
     and ``MultiDiscrete`` become one-hot, ``MultiBinary`` becomes -1 and 1.

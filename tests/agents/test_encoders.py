@@ -14,11 +14,12 @@ from agents.encoders import (
     ObjectsEncoder,
     ScanEncoder,
     VectorEncoder,
+    make_encoder,
 )
 from agents.encoders.base import Scale
 from agents.encoders.tokens import TokensEncoder
 from agents.multimodal import MultimodalEncoder
-from mmenvs.spaces import History, Image, ModalBox, Objects, Scan, Tokens, Vector, modality_of
+from mmenvs.spaces import History, Image, ModalBox, Objects, Scan, Tokens, Vector
 
 CONFIG = EncoderConfig()
 
@@ -51,7 +52,7 @@ def sample(space: spaces.Space, batch: int = 4, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("name", LEAVES)
 def test_every_leaf_is_encoded_and_learns(name: str) -> None:
     space = LEAVES[name]
-    encoder = ENCODERS[modality_of(space)](space, CONFIG)
+    encoder = make_encoder(name, space, CONFIG)
     batch = sample(space)
     features = encoder(batch)
     assert features.shape == (4, encoder.features_dim)
@@ -204,8 +205,9 @@ def test_an_encoder_of_ones_own_takes_one_line(monkeypatch: pytest.MonkeyPatch) 
         def forward(self, observation: torch.Tensor) -> torch.Tensor:
             return observation.float().flatten(1).mean(1, keepdim=True)
 
-    monkeypatch.setitem(ENCODERS, "image", Mean)
-    encoder = MultimodalEncoder(spaces.Dict({"a.b": Image(40, 40), "a_b": Scan(8)}))
+    monkeypatch.setitem(ENCODERS["image"], "mean", Mean)
+    config = EncoderConfig(image=ImageConfig(encoder="mean"))
+    encoder = MultimodalEncoder(spaces.Dict({"a.b": Image(40, 40), "a_b": Scan(8)}), config)
     assert isinstance(encoder.encoder_of("a.b"), Mean)
     assert encoder({"a.b": sample(Image(40, 40)), "a_b": sample(Scan(8))}).shape == (4, 128)
 
@@ -240,7 +242,7 @@ def test_the_compact_cnn_is_several_times_cheaper_than_naturecnn() -> None:
         (lambda: ImageConfig(channels=()), r"ImageConfig: channels=\(\) must be"),
         (lambda: ScanConfig(kernel=4), "ScanConfig: kernel=4 must be odd"),
         (lambda: EncoderConfig(width=0), "EncoderConfig: width=0 must be at least 1"),
-        (lambda: EncoderConfig(fusion="sum"), "fusion='sum' must be one of"),
+        (lambda: EncoderConfig(fusion="glue"), "fusion='glue' must be one of"),
         (lambda: EncoderConfig(modalities={"a": "smell"}), "modalities=.* must be a mapping"),
     ],
 )
