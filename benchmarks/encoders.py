@@ -60,7 +60,7 @@ class Options:
 
     seconds: float = 20.0
     rounds: int = 3
-    batch: int = 256
+    batch: int = 128
     training: bool = True
     out: Path = Path("benchmarks/results")
 
