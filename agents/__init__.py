@@ -5,8 +5,10 @@
     python -m agents quickstart
     python -m agents train mmenvs/PathPlanning-v0 --algo ppo --steps 300_000
     python -m agents evaluate runs/PathPlanning-v0-ppo-seed0
+    python -m agents export runs/PathPlanning-v0-ppo-seed0 --to policy.onnx
 
 The parts, each in its own module: :class:`agents.multimodal.MultimodalEncoder`, its face for
 Stable-Baselines3 :class:`agents.extractor.MultimodalExtractor`, :class:`agents.vec_env.GymVecEnv`,
-:func:`agents.training.train` and :func:`agents.evaluation.evaluate`.
+:func:`agents.training.train`, :func:`agents.evaluation.evaluate`, :func:`agents.export.export_policy` and
+:class:`agents.deployed.Policy`.
 """

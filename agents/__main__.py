@@ -1,4 +1,4 @@
-"""The command line: ``python -m agents quickstart | train | evaluate``."""
+"""The command line: ``python -m agents quickstart | train | evaluate | export``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ USAGE = """usage: python -m agents COMMAND [OPTIONS]
   quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
   train ENV_ID      train an agent
   evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
+  export RUN        write a trained policy to one file, policy.onnx or policy.pt
 
 python -m agents COMMAND --help lists the options; of train, with the defaults of that ENV_ID."""
 
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "quickstart": _quickstart,
         "train": _train,
         "evaluate": _evaluate,
+        "export": _export,
     }
     if not given or given[0] in ("-h", "--help"):
         print(USAGE)
@@ -47,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         commands[given[0]](given[1:])
-    except ValueError as error:
-        # Every config and every environment says in a ValueError what is wrong with what it was given.
+    except (ValueError, ImportError) as error:
+        # Every config and every environment says in a ValueError what is wrong with what it was given, and
+        # an ImportError which extra is not installed.
         if os.environ.get("MMENVS_TRACEBACK"):
             raise
         print(f"error: {error}\n(MMENVS_TRACEBACK=1 shows where)", file=sys.stderr)
@@ -118,6 +121,14 @@ def _evaluate(arguments: list[str]) -> None:
     from agents.evaluate_command import EvaluateConfig, evaluate_command
 
     evaluate_command(tyro.cli(EvaluateConfig, prog="python -m agents evaluate", args=arguments))
+
+
+def _export(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.export_command import ExportConfig, export_command
+
+    export_command(tyro.cli(ExportConfig, prog="python -m agents export", args=arguments))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 from rich.console import Console
 
+from agents.deployed import FORMATS
+from agents.deployed import Policy as ExportedPolicy
 from agents.evaluation import EvaluationResult, evaluate
 from agents.policies import Policy, Untrained
 from agents.report import results_table
@@ -23,7 +25,7 @@ class EvaluateConfig:
     """Play held-out episodes and report success, return and length with 95 % intervals.
 
     Attributes:
-        policy: Folder of a run, a zip file in it, ``random`` or ``expert``.
+        policy: Folder of a run, a zip file in it, an exported ``.onnx`` or ``.pt``, ``random`` or ``expert``.
         env_id: Where; by default where the agent was trained.
         episodes: How many episodes.
         seed: Seed of the first episode.
@@ -82,5 +84,12 @@ def _policy(config: EvaluateConfig) -> tuple[Policy, str, Mapping[str, Any]]:
             if config.env_id is None:
                 raise ValueError(f"evaluate {name} needs --env-id")
             return name, config.env_id, {}
-    model, run = load_model(Path(config.policy))
+    path = Path(config.policy)
+    if path.suffix in FORMATS:
+        exported = ExportedPolicy.load(path)
+        env_id = config.env_id or exported.metadata["env_id"]
+        if env_id is None:
+            raise ValueError(f"{path} does not say where it was trained: evaluate needs --env-id")
+        return exported, env_id, exported.metadata["env_kwargs"]
+    model, run = load_model(path)
     return model, config.env_id or run.env_id, run.env_kwargs

@@ -10,14 +10,16 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.deployed import Policy as ExportedPolicy
+from agents.observations import space_differences
 from agents.vec_env import ChannelsFirst
 
 #: Batched observations, as the environment gives them, to batched actions.
 PolicyFunction = Callable[[Any], NDArray[Any]]
 #: Policies that need no training.
 Untrained = Literal["random", "expert"]
-#: A trained model, a function, or a policy that needs no training.
-Policy = BaseAlgorithm | PolicyFunction | Untrained
+#: A trained model, an exported one, a function, or a policy that needs no training.
+Policy = BaseAlgorithm | ExportedPolicy | PolicyFunction | Untrained
 
 
 def policy_for(
@@ -26,8 +28,8 @@ def policy_for(
     """Return the function that chooses the actions of a policy in an environment.
 
     Args:
-        policy: ``"random"``, ``"expert"`` (see :func:`expert_policy`), a trained model, or a function, which
-            is returned as it is.
+        policy: ``"random"``, ``"expert"`` (see :func:`expert_policy`), a trained or an exported model, or a
+            function, which is returned as it is.
         env: Where it will act.
         seed: Seed of the random policy.
         deterministic: Whether a model takes its most likely action or draws one.
@@ -37,6 +39,8 @@ def policy_for(
     """
     if isinstance(policy, BaseAlgorithm):
         return model_policy(policy, env, deterministic)
+    if isinstance(policy, ExportedPolicy):
+        return policy.check(env.single_observation_space, env.single_action_space).act
     if policy == "random":
         env.action_space.seed(seed)
         return lambda _: env.action_space.sample()
@@ -89,16 +93,7 @@ def check_spaces(
     Raises:
         ValueError: Naming each key of the observation that differs, or the actions.
     """
-    trained, given = model.observation_space, observation_space
-    if isinstance(trained, spaces.Dict) and isinstance(given, spaces.Dict):
-        pairs = [(key, trained.spaces.get(key), given.spaces.get(key)) for key in {**trained, **given}]
-    else:
-        pairs = [("", trained, given)]
-    differences = [
-        f"observation{f'[{key!r}]' if key else ''}: trained on {ours}, given {theirs}"
-        for key, ours, theirs in pairs
-        if ours != theirs
-    ]
+    differences = space_differences(model.observation_space, observation_space)
     if model.action_space != action_space:
         differences.append(f"actions: trained on {model.action_space}, given {action_space}")
     if differences:

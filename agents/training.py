@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from agents.callbacks import (
     recent,
     save_checkpoint,
 )
+from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
 from agents.vec_env import ScaledReward, make_vec_env
 
@@ -116,12 +116,7 @@ def load_model(
     file = path if path.suffix == ".zip" else path / "last.zip"
     folder = file.parent.parent if file.parent.name == "checkpoints" else file.parent
     config = TrainConfig.load(folder / "config.json")
-    if not file.exists():
-        raise ValueError(f"{file} does not exist: no checkpoint was written yet")
-    try:
-        return CLASSES[config.algo].load(file, env=venv, device=device), config
-    except (ValueError, RuntimeError, EOFError, zlib.error) as error:
-        raise ValueError(f"cannot load {file}: {error}") from error
+    return load_checkpoint(CLASSES[config.algo], file, venv, device), config
 
 
 def idle_cores() -> int:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from mmenvs.recommender.config import MODALITIES, RecommenderConfig
 from mmenvs.recommender.items import Catalogue
+from mmenvs.recommender.observe import Event, Observer
 from mmenvs.recommender.simulator import RecommenderSimulator
 from mmenvs.recommender.users import UserModel
 
-__all__ = ["MODALITIES", "Catalogue", "RecommenderConfig", "RecommenderSimulator", "UserModel"]
+__all__ = [
+    "MODALITIES",
+    "Catalogue",
+    "Event",
+    "Observer",
+    "RecommenderConfig",
+    "RecommenderSimulator",
+    "UserModel",
+]

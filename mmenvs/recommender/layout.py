@@ -127,6 +127,28 @@ def new_output(worlds: int, config: RecommenderConfig, stock: Stock) -> Output:
     )
 
 
+def new_actions(worlds: int, config: RecommenderConfig, space: gym_spaces.Space[Any]) -> NDArray[Any]:
+    """Return the buffer of actions, in the type that :mod:`~mmenvs.recommender.slates` takes."""
+    exact = config.action in ("item", "slate")
+    return np.zeros((worlds, (space.shape or (1,))[0]), np.int64 if exact else np.float32)
+
+
+def published(out: Output, space: gym_spaces.Dict) -> dict[str, NDArray[Any]]:
+    """Return the buffers as observations: views of shape (worlds, *wire shape), by the keys of ``space``."""
+    arrays: dict[str, NDArray[Any]] = {
+        "candidate_image": out.image.view(np.uint8),
+        "candidate_image_features": out.features,
+        "candidate_text": out.text,
+        "candidate_attributes": out.attributes,
+        "history_attributes": out.history_attributes,
+        "history_feedback": out.history_feedback,
+        "user": out.user,
+        "recent_clicks": out.recent,
+    }
+    worlds = len(out.user)
+    return {key: arrays[key].reshape(worlds, *(leaf.shape or ())) for key, leaf in space.spaces.items()}
+
+
 def fresh_values(state: State, out: Output) -> list[tuple[NDArray[Any], Any]]:
     """Return the arrays that every episode begins with the same values in, and these."""
     zeros = (*(state.sessions, state.slate, out.reports, out.history_attributes, out.history_feedback),)

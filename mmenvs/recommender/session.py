@@ -33,13 +33,12 @@ from mmenvs.recommender.showing import (
 )
 from mmenvs.recommender.slates import EMPTY, is_on_slate
 from mmenvs.recommender.users.boredom import (
-    FADING,
-    WINDOW,
     boredom_penalty,
+    count_click,
     count_window,
     fade,
     grow_bored,
-    remember_click,
+    tell_exposure,
 )
 from mmenvs.recommender.users.budget import spend
 from mmenvs.recommender.users.choice import NOTHING, click_chances, crowding, draw_clicks, logistic
@@ -277,10 +276,7 @@ def _consume(world: int, items: Items, users: Record, state: State, report: Reco
             report.item = place.item
         seen += 1
         session.budget = spend(users.budget, session.budget, dwell, fact.quality)
-        if users.boredom.kind == WINDOW:
-            remember_click(state.clicks, world, fact.category, session.steps)
-        elif users.boredom.kind == FADING:
-            state.exposure[world, fact.category] += 1.0
+        count_click(users.boredom, state.clicks, state.exposure, world, fact.category, session.steps)
         reinforce(users.drift, state.taste, items.traits, place.item, size, state.behaviour, world)
         for f in range(size):
             state.pull[world, f] += items.traits[place.item, f]
@@ -423,5 +419,4 @@ def _remember_slate(world: int, users: Record, items: Items, state: State, out: 
 def _tell(world: int, users: Record, state: State, out: Output) -> None:
     """Write what agents see of the user: a live profile, and the clicks that count towards boredom."""
     follow_taste(users.population, out.user, state.taste, world)
-    for c in range(out.recent.shape[1]):
-        out.recent[world, c] = min(state.exposure[world, c] / users.boredom.threshold, 1.0)
+    tell_exposure(users.boredom, state.exposure, out.recent, world)

@@ -36,12 +36,18 @@ def lay_out_page(world: int, items: Items, rules: Record, state: State, out: Out
                     fresh = False
             if fresh:
                 break
-        candidates[world, c] = item
-        _copy_row(items.text, item, out.text, world, c)
-        _copy_row(items.attributes, item, out.attributes, world, c)
-        _copy_row(items.features, items.facts[item].look, out.features, world, c)
-        if out.image.shape[2] > 0:
-            _copy_picture(items.pictures, items.facts[item].look, out.image, world, c)
+        show_item(world, c, item, items, state, out)
+
+
+@inner_function
+def show_item(world: int, place: int, item: int, items: Items, state: State, out: Output) -> None:
+    """Put an item on a place of the page."""
+    state.candidates[world, place] = item
+    _copy_row(items.text, item, out.text, world, place)
+    _copy_row(items.attributes, item, out.attributes, world, place)
+    _copy_row(items.features, items.facts[item].look, out.features, world, place)
+    if out.image.shape[2] > 0:
+        _copy_picture(items.pictures, items.facts[item].look, out.image, world, place)
 
 
 @inner_function

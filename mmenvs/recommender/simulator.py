@@ -11,12 +11,20 @@ from mmenvs.core.kernels import entry_point
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, Simulator
-from mmenvs.recommender.arrays import Output, Rules, State, as_records
-from mmenvs.recommender.config import REWARDS, RecommenderConfig
-from mmenvs.recommender.layout import action_space, fresh_values, new_output, new_state, observation_space
+from mmenvs.recommender.arrays import Output, State, as_records
+from mmenvs.recommender.config import RecommenderConfig
+from mmenvs.recommender.layout import (
+    action_space,
+    fresh_values,
+    new_actions,
+    new_output,
+    new_state,
+    observation_space,
+    published,
+)
 from mmenvs.recommender.session import reset_sessions, step_sessions
-from mmenvs.recommender.slates import slates_of_choices, slates_of_protos, slates_of_weights
-from mmenvs.recommender.stock import make_stock
+from mmenvs.recommender.slates import bind_slates
+from mmenvs.recommender.stock import make_stock, shop_rules
 
 _SCENARIO_ROOT = np.uint64(0x52_45_43_4F_4D_4D_45_4E)
 _DRAWN_SCENARIOS = np.uint64(2**31)  # an unlimited split is drawn from this many
@@ -64,16 +72,7 @@ class RecommenderSimulator(Simulator):
         stock = make_stock(config)
         self.catalogue, self.model = stock.catalogue, stock.model
         self.items, self.users = stock.items, stock.users
-        self.rules = Rules(
-            reward=REWARDS.index(config.reward),
-            refill=config.duplicates == "next",
-            churn=config.churn,
-            on_sale=config.on_sale,
-            content_mood=config.content_mood,
-            parity=int(config.split == "test"),
-            greeting=config.greeting,
-            longest=_longest(self.items.traits[:, : self.users.population.size]),
-        )
+        self.rules = shop_rules(config, stock)
         self.action_space = action_space(config, stock)
         self.observation_space = observation_space(config, stock)
         self.state: State = new_state(num_worlds, config, stock)
@@ -144,22 +143,8 @@ class RecommenderSimulator(Simulator):
 
     def _publish(self) -> None:
         """Publish the buffers under their names."""
-        out, state, worlds = self.output, self.state, self.num_worlds
-        published: dict[str, NDArray[Any]] = {
-            "candidate_image": out.image.view(np.uint8),
-            "candidate_image_features": out.features,
-            "candidate_text": out.text,
-            "candidate_attributes": out.attributes,
-            "history_attributes": out.history_attributes,
-            "history_feedback": out.history_feedback,
-            "user": out.user,
-            "recent_clicks": out.recent,
-        }
-        self.observations = {
-            key: published[key].reshape(worlds, *(space.shape or ()))
-            for key, space in self.observation_space.spaces.items()
-        }
-        reports = out.reports
+        state, reports = self.state, self.output.reports
+        self.observations = published(self.output, self.observation_space)
         self.rewards, self.terminated = reports["reward"], reports["terminated"]
         terms = ("engagement", "leaving", "absence")
         self.infos = {
@@ -186,19 +171,7 @@ class RecommenderSimulator(Simulator):
         self._reset_arguments = (self._chosen, self._seeds, self._scenario_seeds, *world)
         self._step_entry = entry_point(step_sessions, 0, 0, *self._step_arguments)
         self._reset_entry = entry_point(reset_sessions, 0, 0, *self._reset_arguments)
-        size = (self.action_space.shape or (1,))[0]
-        exact = config.action in ("item", "slate")
-        self._actions: NDArray[Any] = np.zeros((worlds, size), np.int64 if exact else np.float32)
-        chosen = (self._actions, self._active, self.items)
-        values = np.zeros((worlds, config.slate_size), np.float32)
-        kernel: Any = slates_of_choices
-        self._slate_arguments: tuple[Any, ...] = (*chosen, rules, state)
-        if config.action == "weights":
-            kernel, self._slate_arguments = slates_of_weights, (*chosen, out, state, values)
-        elif config.action == "proto":
-            kernel, self._slate_arguments = slates_of_protos, (*chosen, rules, state, values)
-        self._slate_entry = entry_point(kernel, 0, 0, *self._slate_arguments)
-
-
-def _longest(rows: NDArray[np.float64]) -> float:
-    return float(max(np.linalg.norm(rows, axis=1).max(), 1e-12))
+        self._actions = new_actions(worlds, config, self.action_space)
+        self._slate_entry, self._slate_arguments = bind_slates(
+            config.action, self._actions, self._active, self.items, rules, state, out
+        )

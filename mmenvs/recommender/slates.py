@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mmenvs.core.kernels import fast_function, inner_function, kernel
+from mmenvs.core.kernels import entry_point, fast_function, inner_function, kernel
 from mmenvs.recommender.arrays import Items, Output, Record, Records, State
 from mmenvs.recommender.showing import is_on_sale
 
 EMPTY = -1
 _BLOCK = 512  # items whose scores are computed together; the block's vectors stay in the first-level cache
+
+
+def bind_slates(
+    action: str,
+    actions: NDArray[Any],
+    active: NDArray[np.bool_],
+    items: Items,
+    rules: Records,
+    state: State,
+    out: Output,
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Compile the kernel that turns actions of a kind into slates.
+
+    Args:
+        action: One of the kinds of :class:`~mmenvs.recommender.config.RecommenderConfig`.
+        actions: Buffer of the actions, shape (worlds, size of an action).
+        active: Buffer of the worlds to advance, shape (worlds,).
+        items: The catalogue.
+        rules: The shop's rules.
+        state: ``slate`` is written.
+        out: Whose history is read.
+
+    Returns:
+        What to call as ``entry(begin, end, *arguments)``, and the arguments.
+    """
+    chosen = (actions, active, items)
+    values = np.zeros(state.slate.shape, np.float32)
+    kernel: Any = slates_of_choices
+    arguments: tuple[Any, ...] = (*chosen, rules, state)
+    if action == "weights":
+        kernel, arguments = slates_of_weights, (*chosen, out, state, values)
+    elif action == "proto":
+        kernel, arguments = slates_of_protos, (*chosen, rules, state, values)
+    return entry_point(kernel, 0, 0, *arguments), arguments
 
 
 @kernel

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmenvs.recommender.arrays import FACT, Items
-from mmenvs.recommender.config import RecommenderConfig
+from mmenvs.recommender.arrays import FACT, Items, Rules
+from mmenvs.recommender.config import REWARDS, RecommenderConfig
 from mmenvs.recommender.items.catalogue import Catalogue, frozen
 from mmenvs.recommender.items.presets import preset_catalogue
 from mmenvs.recommender.users.model import UserModel, Users
@@ -79,6 +79,21 @@ def make_stock(config: RecommenderConfig) -> Stock:
         table=frozen(table),
     )
     return Stock(catalogue, model, items, model.users(size, span), names)
+
+
+def shop_rules(config: RecommenderConfig, stock: Stock) -> Rules:
+    """Return the shop's rules as kernels see them."""
+    personal = stock.items.traits[:, : stock.users.population.size]
+    return Rules(
+        reward=REWARDS.index(config.reward),
+        refill=config.duplicates == "next",
+        churn=config.churn,
+        on_sale=config.on_sale,
+        content_mood=config.content_mood,
+        parity=int(config.split == "test"),
+        greeting=config.greeting,
+        longest=float(max(np.linalg.norm(personal, axis=1).max(), 1e-12)),
+    )
 
 
 def proto_vectors(catalogue: Catalogue, size: int) -> NDArray[np.float32]:

@@ -164,6 +164,22 @@ def fade(law: BoredomLaw, exposure: NDArray[np.float64], world: int) -> None:
 
 
 @inner_function
+def count_click(
+    law: BoredomLaw,
+    clicks: Records,
+    exposure: NDArray[np.float64],
+    world: int,
+    category: int,
+    step: int,
+) -> None:
+    """Let a click count towards boredom with its category, between :func:`fade` and :func:`count_window`."""
+    if law.kind == WINDOW:
+        remember_click(clicks, world, category, step)
+    elif law.kind == FADING:
+        exposure[world, category] += 1.0
+
+
+@inner_function
 def remember_click(clicks: Records, world: int, category: int, step: int) -> None:
     """Put a click at the end of the remembered ones and drop the oldest.
 
@@ -194,3 +210,12 @@ def count_window(
         category = clicks[world, k].category
         if category >= 0 and clicks[world, k].step > step - law.window:
             exposure[world, category] += 1.0
+
+
+@inner_function
+def tell_exposure(
+    law: BoredomLaw, exposure: NDArray[np.float64], recent: NDArray[np.float32], world: int
+) -> None:
+    """Write what agents see of boredom to come: exposure as a share of what bores, at most 1."""
+    for c in range(recent.shape[1]):
+        recent[world, c] = min(exposure[world, c] / law.threshold, 1.0)
