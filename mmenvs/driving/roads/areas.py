@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray, IntArray
-from mmenvs.core.kernels import allocating_function, inlined_function, inner_function
+from mmenvs.core.kernels import inlined_function, inner_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.canvas import (
     ALL_ROAD,
@@ -48,9 +49,44 @@ def edges_of(polygons: Shapes) -> NDArray[np.float64]:
     return np.stack([low[:, 0], low[:, 1], high[:, 1], slope, signed], 1)
 
 
+class Sweep(NamedTuple):
+    """Scratch of :func:`draw_areas`.
+
+    Attributes:
+        winding: How often each polygon winds around the point that is looked at, shape (polygons,).
+        begins: First crossing of each sweep line of a row of tiles, shape (lines + 2,).
+        order: Edges that touch the row, from west to east, shape (edges,).
+        west: Where each of these is [cells], shape (edges,).
+        xs: Where edges cross lines [cells], line by line, shape (crossings,).
+        who: Polygons of these edges, see :func:`_sweep`, shape (crossings,).
+        spans: Begin and end of runs over one surface [cells], shape (crossings, 2).
+        surfaces: Surface of each run, and its line, shape (crossings, 2).
+    """
+
+    winding: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    order: NDArray[np.int64]
+    west: NDArray[np.float64]
+    xs: NDArray[np.float64]
+    who: NDArray[np.int64]
+    spans: NDArray[np.float64]
+    surfaces: NDArray[np.int64]
+
+
+def new_sweep(polygons: int, edges: int) -> Sweep:
+    """Return scratch for so many polygons in all, and edges that touch one row of tiles."""
+    lines = TILE * SWEEPS
+    room = edges * lines  # only what is written takes memory
+    return Sweep(
+        np.zeros(polygons, np.int64), np.empty(lines + 2, np.int64), np.empty(edges, np.int64),
+        np.empty(edges), np.empty(room), np.empty(room, np.int64), np.empty((room, 2)),
+        np.empty((room, 2), np.int64),
+    )  # fmt: skip
+
+
 @inlined_function
 def draw_areas(
-    canvas: Canvas, band: int, edges: FloatArray, order: IntArray, kinds: IntArray, winding: IntArray
+    canvas: Canvas, band: int, edges: FloatArray, order: IntArray, kinds: IntArray, sweep: Sweep
 ) -> None:
     """Draw asphalt and pavement on a row of tiles.
 
@@ -60,48 +96,48 @@ def draw_areas(
         edges: See :func:`edges_of`.
         order: Which of them touch the row.
         kinds: Kind of each polygon, shape (polygons,).
-        winding: Zeros, shape (polygons,); they are zeros again afterwards.
+        sweep: Scratch.
     """
-    begins = np.zeros(TILE * SWEEPS + 2, np.int64)
-    total = _count(edges, order, band, begins)
-    xs, who = np.empty(total), np.empty(total, np.int64)
-    _cross(edges, _from_west(edges, order, band), band, begins, xs, who)
-    spans, surfaces = np.empty((total, 2)), np.empty((total, 2), np.int64)
+    begins, xs, who = sweep.begins, sweep.xs, sweep.who
+    _count(edges, order, band, begins)
+    _sort_from_west(edges, order, band, sweep.west, sweep.order)
+    _cross(edges, sweep.order[: len(order)], band, begins, xs, who)
     runs = 0
     for line in range(TILE * SWEEPS):
-        _sort_crossings(xs, who, begins[line], begins[line + 1], 0)
-        runs = _sweep(xs, who, begins[line], begins[line + 1], line, kinds, winding, spans, surfaces, runs)
-    _draw_spans(canvas, spans, surfaces, runs)
+        _sort(xs, who, begins[line], begins[line + 1], 0)
+        runs = _sweep(
+            xs, who, begins[line], begins[line + 1], line, kinds, sweep.winding, sweep.spans,
+            sweep.surfaces, runs,
+        )  # fmt: skip
+    _draw_spans(canvas, sweep.spans, sweep.surfaces, runs)
     _sum_up(canvas)
 
 
-@allocating_function
-def _from_west(edges: FloatArray, order: IntArray, band: int) -> IntArray:
+@inner_function
+def _sort_from_west(edges: FloatArray, order: IntArray, band: int, west: FloatArray, out: IntArray) -> None:
     """Sort the edges that touch a row of tiles from west to east, so that its lines hardly need sorting."""
     middle = (band + 0.5) * TILE * SWEEPS
-    xs, sorted_order = np.empty(len(order)), order.copy()
     for k in range(len(order)):
         edge = order[k]
         y = min(max(middle, edges[edge, 1]), edges[edge, 2])
-        xs[k] = edges[edge, 0] + (y - edges[edge, 1]) * edges[edge, 3]
-    _sort_crossings(xs, sorted_order, 0, len(order), 3)
-    return sorted_order
+        west[k] = edges[edge, 0] + (y - edges[edge, 1]) * edges[edge, 3]
+        out[k] = edge
+    _sort(west, out, 0, len(order), 3)
 
 
 @inner_function
-def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> int:
+def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> None:
     """Count how many edges cross each sweep line of a row of tiles.
 
     Args:
         edges: See :func:`edges_of`.
         order: Which of them touch the row.
         band: Number of the row of tiles.
-        begins: Zeros, shape (lines + 2,); gets, one place late, the first crossing of each line.
-
-    Returns:
-        The number of crossings.
+        begins: Gets, one place late, the first crossing of each line, shape (lines + 2,).
     """
     base, lines = band * TILE * SWEEPS, TILE * SWEEPS
+    for line in range(lines + 2):
+        begins[line] = 0
     for edge in order:
         low = max(math.ceil(edges[edge, 1] - 0.5) - base, 0)
         high = min(math.ceil(edges[edge, 2] - 0.5) - base, lines)
@@ -113,7 +149,6 @@ def _count(edges: FloatArray, order: IntArray, band: int, begins: IntArray) -> i
         crossing += begins[line + 1]
         begins[line + 1] = total
         total += crossing
-    return total
 
 
 @inner_function
@@ -138,7 +173,7 @@ def _cross(
 
 
 @inner_function
-def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int, factor: int) -> None:
+def _sort(xs: FloatArray, who: IntArray, begin: int, end: int, factor: int) -> None:
     """Sort by position: Shell's sort, or, for what is nearly sorted, a ``factor`` of 0 for one pass."""
     step = 1
     while factor and factor * step + 1 < (end - begin) // 2:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray as AnyFloats
 from mmenvs.core.arrays import IntArray
-from mmenvs.core.kernels import allocating_function, inner_function
+from mmenvs.core.kernels import fast_function, inner_function
 from mmenvs.driving.roads import network as net
 
 _HOUSE_GAP, _LAMP_GAP = 1.6, 8.0  # between neighbours of one kind [m]
@@ -33,7 +33,6 @@ class Outlines(NamedTuple):
     bounds: NDArray[np.float64]
 
 
-@allocating_function
 def clearances(items: AnyFloats, outlines: Outlines, reach: float) -> NDArray[np.float64]:
     """Measure how far the boxes of items are from areas.
 
@@ -46,6 +45,13 @@ def clearances(items: AnyFloats, outlines: Outlines, reach: float) -> NDArray[np
         Distance to asphalt and to pavement [m], at most ``reach``, shape (items, 2); 0 where they overlap.
     """
     result = np.full((len(items), 2), reach)
+    _measure(items, outlines, reach, result)
+    return result
+
+
+@fast_function
+def _measure(items: AnyFloats, outlines: Outlines, reach: float, result: AnyFloats) -> None:
+    """Do it; ``result`` is full of ``reach``."""
     for k in range(len(items)):
         x, y = items[k, net.S_X], items[k, net.S_Y]
         length, width = items[k, net.S_HALF_LENGTH], items[k, net.S_HALF_WIDTH]
@@ -76,7 +82,6 @@ def clearances(items: AnyFloats, outlines: Outlines, reach: float) -> NDArray[np
                 )  # fmt: skip
                 best = min(best, distance)
             result[k, outlines.kinds[area]] = 0.0 if inside else best
-    return result
 
 
 @inner_function
@@ -108,7 +113,6 @@ def _box_to_segment(ax: float, ay: float, bx: float, by: float, length: float, w
     return best
 
 
-@allocating_function
 def keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
     """Choose items in order of precedence, none of which overlaps one chosen before.
 
@@ -123,11 +127,42 @@ def keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
     low_x, low_y = items[:, net.S_X].min(), items[:, net.S_Y].min()
     columns = int((items[:, net.S_X].max() - low_x) / _BUCKET) + 1
     rows = int((items[:, net.S_Y].max() - low_y) / _BUCKET) + 1
-    head = np.full(rows * columns, -1, np.int64)
-    following = np.empty(len(items), np.int64)
     radii = np.hypot(items[:, net.S_HALF_LENGTH], items[:, net.S_HALF_WIDTH])
-    widest = radii.max()
-    chosen = np.empty(len(items), np.int64)
+    head = np.full((rows, columns), -1, np.int64)
+    following, chosen = np.empty((2, len(items)), np.int64)
+    widest = float(radii.max())
+    count = _choose(items, taken, most, float(low_x), float(low_y), radii, widest, head, following, chosen)
+    return chosen[:count]
+
+
+@fast_function
+def _choose(
+    items: AnyFloats,
+    taken: int,
+    most: int,
+    low_x: float,
+    low_y: float,
+    radii: AnyFloats,
+    widest: float,
+    head: IntArray,
+    following: IntArray,
+    chosen: IntArray,
+) -> int:
+    """Do it, and return how many are chosen.
+
+    Args:
+        items: See :func:`keep_apart`.
+        taken: See there.
+        most: See there.
+        low_x: Lowest x of all items [m].
+        low_y: Lowest y [m].
+        radii: Half diagonal of each item [m], shape (items,).
+        widest: The largest of these.
+        head: Last item of each bucket so far, -1 for none; shape (rows, columns).
+        following: Scratch: the item before each in its bucket, shape (items,).
+        chosen: Gets the indices, shape (items,).
+    """
+    rows, columns = head.shape
     count = 0
     for k in range(len(items)):
         column = int((items[k, net.S_X] - low_x) / _BUCKET)
@@ -139,7 +174,7 @@ def keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
             free = True
             for other_row in range(max(row - ring, 0), min(row + ring, rows - 1) + 1):
                 for other_column in range(max(column - ring, 0), min(column + ring, columns - 1) + 1):
-                    other = head[other_row * columns + other_column]
+                    other = head[other_row, other_column]
                     while other >= 0 and free:
                         free = _apart(items[k], items[other])
                         other = following[other]
@@ -147,9 +182,9 @@ def keep_apart(items: AnyFloats, taken: int, most: int) -> IntArray:
                 continue
             chosen[count] = k
             count += 1
-        following[k] = head[row * columns + column]
-        head[row * columns + column] = k
-    return chosen[:count]
+        following[k] = head[row, column]
+        head[row, column] = k
+    return count
 
 
 @inner_function

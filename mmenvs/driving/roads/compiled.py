@@ -162,35 +162,38 @@ def _lanes(
     def goes_on(index: int) -> bool:
         return index >= 0 and bool(lanes[index].successors)
 
-    table = np.full((len(lanes), LANE_COLUMNS), -1.0, np.float32)
     counts = np.array([len(lane.centre) for lane in lanes])
-    table[:, L_BEGIN] = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    table[:, L_COUNT] = counts
-    table[:, L_CONFLICT] = conflict_begin[:-1]
-    table[:, L_CONFLICTS] = np.diff(conflict_begin)
-    entries = []
-    for index, (lane, row) in enumerate(zip(lanes, table, strict=True)):
-        row[L_LENGTH], row[L_SCALE], row[L_LIMIT] = (
-            lane.length,
-            (len(lane.centre) - 1) / lane.length,
-            lane.limit,
-        )
-        row[L_BEND] = np.abs(lane.centre[:, net.CURVATURE]).max()
-        row[L_LEFT], row[L_RIGHT], row[L_OPPOSITE] = lane.left, lane.right, lane.opposite
-        row[L_JUNCTION], row[L_TURN] = lane.junction, lane.turn
-        row[L_RULE], row[L_GROUP], row[L_KIND] = lane.rule, lane.group, lane.kind
+    begins = np.cumsum(counts) - counts
+    bends = np.maximum.reduceat(np.abs(np.concatenate([c.centre[:, net.CURVATURE] for c in lanes])), begins)
+    table = np.full((len(lanes), LANE_COLUMNS), -1.0, np.float32)
+    table[:, L_BEGIN], table[:, L_COUNT], table[:, L_BEND] = begins, counts, bends
+    table[:, L_CONFLICT], table[:, L_CONFLICTS] = conflict_begin[:-1], np.diff(conflict_begin)
+    rows, entries = [], []
+    for index, lane in enumerate(lanes):
         dropped = goes_on(lane.left) or goes_on(lane.right)
-        row[L_END] = GOES_ON if lane.successors else DROPS if dropped else LEAVES
-        wide = lane.centre[:, net.WIDTH] >= ROOM
-        narrow = dropped and not lane.successors and not wide[-1]
-        row[L_USABLE] = lane.length * (wide.argmin() if narrow else 1.0) / (len(wide) - 1 if narrow else 1.0)
-        row[L_BEFORE] = -2 if len(before[index]) > 1 else before[index][0] if before[index] else -1
+        usable = lane.length
+        if dropped and not lane.successors:
+            wide = lane.centre[:, net.WIDTH] >= ROOM
+            if not wide[-1]:
+                usable *= float(wide.argmin()) / (len(wide) - 1)
+        earlier = before[index]
+        rows.append((
+            lane.length, (len(lane.centre) - 1) / lane.length, lane.limit, lane.left, lane.right,
+            lane.opposite, lane.junction, lane.turn, lane.rule, lane.group, lane.kind,
+            GOES_ON if lane.successors else DROPS if dropped else LEAVES, usable,
+            -2 if len(earlier) > 1 else earlier[0] if earlier else -1,
+        ))  # fmt: skip
         kept = lane.successors[:MOST_SUCCESSORS]
-        row[L_NEXT : L_NEXT + len(kept)] = kept
+        table[index, L_NEXT : L_NEXT + len(kept)] = kept
         beside = [side for side in (lane.left, lane.right) if side >= 0]
-        fresh = not before[index] and not any(before[side] for side in beside)
+        fresh = not earlier and not any(before[side] for side in beside)
         if fresh and lane.junction < 0 and lane.kind == net.DRIVING:
             entries.append(index)
+    columns = (
+        L_LENGTH, L_SCALE, L_LIMIT, L_LEFT, L_RIGHT, L_OPPOSITE, L_JUNCTION, L_TURN, L_RULE, L_GROUP,
+        L_KIND, L_END, L_USABLE, L_BEFORE,
+    )  # fmt: skip
+    table[:, columns] = rows
     return table, np.array(entries, np.int16)
 
 

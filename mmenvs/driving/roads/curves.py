@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -241,11 +241,10 @@ def bends(
     handle = np.where(corner, EASE * tangent * 4 / 3 * np.tan(half / 2) / np.tan(half), swing)
     a, b = first + handle[:, None] * u, last - handle[:, None] * v
 
-    share = np.linspace(0.0, 1.0, points)[:, None]
-    rest = 1.0 - share
+    basis, slopes, (rest, share) = _bezier(points)
     p0, p1, p2, p3 = (corner_point[:, None, :] for corner_point in (first, a, b, last))
-    place = rest**3 * p0 + 3 * rest**2 * share * p1 + 3 * rest * share**2 * p2 + share**3 * p3
-    speed = 3 * (rest**2 * (p1 - p0) + 2 * rest * share * (p2 - p1) + share**2 * (p3 - p2))
+    place = basis[0] * p0 + basis[1] * p1 + basis[2] * p2 + basis[3] * p3
+    speed = 3 * (slopes[0] * (p1 - p0) + slopes[1] * (p2 - p1) + slopes[2] * (p3 - p2))
     growth = 6 * (rest * (p2 - 2 * p1 + p0) + share * (p3 - 2 * p2 + p1))
     along = speed[..., 0] * u[:, None, 0] + speed[..., 1] * u[:, None, 1]
     across = speed[..., 1] * u[:, None, 0] - speed[..., 0] * u[:, None, 1]
@@ -258,6 +257,15 @@ def bends(
     curvature[:, 2:-2] = (cross / np.maximum((speed**2).sum(-1) ** 1.5, 1e-9))[:, 1:-1]
     line = np.concatenate([p[:, None], place, q[:, None]], 1)
     return [Line(*parts) for parts in zip(line, heading, curvature, strict=True)]
+
+
+@lru_cache(maxsize=8)
+def _bezier(points: int) -> tuple[tuple[Floats, ...], tuple[Floats, ...], tuple[Floats, Floats]]:
+    """Return the weights of a cubic Bezier curve's corners, of its edges in its slope, and the shares."""
+    share = np.linspace(0.0, 1.0, points)[:, None]
+    rest = 1.0 - share
+    basis = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
+    return basis, (rest**2, 2 * rest * share, share**2), (rest, share)
 
 
 def lead(start: Pose, end: Pose, radius: float = math.inf, points: int = BEND_POINTS) -> Line:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray, IntArray
-from mmenvs.core.kernels import allocating_function
+from mmenvs.core.kernels import fast_function
 from mmenvs.driving.roads import network as net
-from mmenvs.driving.roads.areas import SWEEPS, draw_areas, edges_of
+from mmenvs.driving.roads.areas import SWEEPS, Sweep, draw_areas, edges_of, new_sweep
 from mmenvs.driving.roads.canvas import (
     STONE,
     WHITE_PAINT,
@@ -85,7 +85,9 @@ def rasterise_network(network: Network, margin: float = 16.0) -> Raster:
         *sort_by_band(pieces[:, :, 1].min(axis=1), pieces[:, :, 1].max(axis=1), bands),
     )
     canvas, stock = blank(columns, rows, start), new_stock(int(start[-1]), _MOST_TILES)
-    if not _compile(canvas, edges, kinds, pieces, planes, *by_band, stock):
+    sweep = new_sweep(len(kinds), int(np.diff(by_band[0]).max()))
+    shares = np.empty(int(columns[0]) * TILE)
+    if not _compile(canvas, edges, kinds, pieces, planes, *by_band, sweep, shares, stock):
         raise RoadError(f"{name}: its ground needs more than {_MOST_TILES} tiles")
     levels = [array.astype(np.int32) for array in (start[:-1], columns, rows)]
     tiles, swatches = stock.tiles[: stock.counts[0], :TILE_COLUMNS], stock.swatches[: stock.counts[1]]
@@ -131,7 +133,7 @@ def _pieces(network: Network, low: NDArray[np.float64]) -> tuple[NDArray[np.floa
     return pieces, np.array(planes, np.int64)[source]
 
 
-@allocating_function
+@fast_function
 def _compile(
     canvas: Canvas,
     edges: FloatArray,
@@ -142,16 +144,16 @@ def _compile(
     edge_order: IntArray,
     piece_first: IntArray,
     piece_order: IntArray,
+    sweep: Sweep,
+    shares: FloatArray,
     stock: Stock,
 ) -> bool:
     """Draw the map from south to north and say whether there was room for all of its tiles."""
-    winding = np.zeros(len(kinds), np.int64)
-    shares = np.empty(canvas.columns[0] * TILE)
     for band in range(canvas.rows[LEVELS - 1] << (LEVELS - 1)):
         clear(canvas, 0)
         if band < canvas.rows[0]:
             touching = edge_order[edge_first[band] : edge_first[band + 1]]
-            draw_areas(canvas, band, edges, touching, kinds, winding)
+            draw_areas(canvas, band, edges, touching, kinds, sweep)
             touching = piece_order[piece_first[band] : piece_first[band + 1]]
             draw_pieces(canvas, band, pieces, planes, touching, shares)
             keep_on_ground(canvas)

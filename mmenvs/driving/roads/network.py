@@ -227,30 +227,39 @@ class Network:
         """
         if not self.lanes:
             raise RoadError(f"{self.name or 'network'}: there is no lane to drive on")
-        count, groups = len(self.lanes), len(self.groups)
         for index, lane in enumerate(self.lanes):
-            where = f"{self.name or 'network'}: lane {index} ({lane.source or 'no source'})"
             centre = lane.centre
             if centre.ndim != 2 or centre.shape[1] != LANE_COLUMNS or len(centre) < 2:
-                raise RoadError(
-                    f"{where}: centre has shape {centre.shape}, must be (2 or more, {LANE_COLUMNS})"
+                raise self._error(
+                    index, f"centre has shape {centre.shape}, must be (2 or more, {LANE_COLUMNS})"
                 )
-            if not np.isfinite(centre).all():
-                raise RoadError(f"{where}: centre holds a number that is not finite")
+        samples = np.concatenate([lane.centre for lane in self.lanes])
+        sound = bool(np.isfinite(samples).all() and (samples[:, WIDTH] > 0).all())  # of most networks
+        count, groups = len(self.lanes), len(self.groups)
+        for index, lane in enumerate(self.lanes):
+            if not sound and not np.isfinite(lane.centre).all():
+                raise self._error(index, "centre holds a number that is not finite")
             if not lane.length > 0:
-                raise RoadError(f"{where}: length={lane.length} must be positive")
-            if (centre[:, WIDTH] <= 0).any():
-                raise RoadError(f"{where}: its width falls to {centre[:, WIDTH].min()}, must be positive")
+                raise self._error(index, f"length={lane.length} must be positive")
+            if not sound and (lane.centre[:, WIDTH] <= 0).any():
+                raise self._error(
+                    index, f"its width falls to {lane.centre[:, WIDTH].min()}, must be positive"
+                )
             if not 0 < lane.limit <= 100:
-                raise RoadError(f"{where}: limit={lane.limit} must be from 0 to 100 m/s")
-            for name in ("left", "right", "opposite"):
-                if not -1 <= getattr(lane, name) < count:
-                    raise RoadError(f"{where}: {name}={getattr(lane, name)} is not one of {count} lanes")
+                raise self._error(index, f"limit={lane.limit} must be from 0 to 100 m/s")
+            beside = {"left": lane.left, "right": lane.right, "opposite": lane.opposite}
+            for name, other in beside.items():
+                if not -1 <= other < count:
+                    raise self._error(index, f"{name}={other} is not one of {count} lanes")
             for successor in lane.successors:
                 if not 0 <= successor < count:
-                    raise RoadError(f"{where}: successor {successor} is not one of {count} lanes")
+                    raise self._error(index, f"successor {successor} is not one of {count} lanes")
             if not -1 <= lane.group < groups:
-                raise RoadError(f"{where}: group={lane.group} is not one of {groups} signal groups")
+                raise self._error(index, f"group={lane.group} is not one of {groups} signal groups")
+
+    def _error(self, index: int, message: str) -> RoadError:
+        source = self.lanes[index].source or "no source"
+        return RoadError(f"{self.name or 'network'}: lane {index} ({source}): {message}")
 
     def predecessors(self) -> list[list[int]]:
         """Return for each lane the lanes that it follows."""

@@ -22,29 +22,28 @@ def places_to_cross(network: Network, mask: DrivableMask) -> list[Crossing]:
         network: The roads.
         mask: Where their asphalt is.
     """
+    tables = [np.zeros((0, net.LANE_COLUMNS), np.float32)]
+    for lane in network.lanes:
+        count = int((lane.length - APART) // APART)
+        if lane.junction < 0 and lane.kind == net.DRIVING and lane.limit <= SLOW_ENOUGH and count > 0:
+            share = np.arange(1, count + 1) / (count + 1)
+            tables.append(lane.centre[np.round(share * (len(lane.centre) - 1)).astype(int)])
+    rows = np.concatenate(tables)
+    path = np.zeros((len(rows), PATH_COLUMNS), np.float32)
+    path[:, [P_X, P_Y, P_COS, P_SIN]] = rows[:, [net.X, net.Y, net.COS, net.SIN]]
+    left, right = mask.edges(path)
+    narrow = (left + right <= WIDEST) & (np.maximum(left, right) <= EDGE_REACH - 1.0)
+    place = rows[:, [net.X, net.Y]].astype(np.float64)
+    aside = np.stack([-rows[:, net.SIN], rows[:, net.COS]], 1).astype(np.float64)
+    starts, ends = place - aside * right[:, None], place + aside * left[:, None]
     found: list[Crossing] = []
     taken = [0.5 * (crossing.start + crossing.end) for crossing in network.crossings]
-    for lane in network.lanes:
-        if lane.junction >= 0 or lane.kind != net.DRIVING or lane.limit > SLOW_ENOUGH:
+    for start, end in zip(starts[narrow], ends[narrow], strict=True):
+        middle = 0.5 * (start + end)
+        if taken and np.hypot(*(np.array(taken) - middle).T).min() < APART:
             continue
-        count = int((lane.length - APART) // APART)
-        if count < 1:
-            continue
-        share = np.arange(1, count + 1) / (count + 1)
-        rows = lane.centre[np.round(share * (len(lane.centre) - 1)).astype(int)]
-        path = np.zeros((count, PATH_COLUMNS), np.float32)
-        path[:, [P_X, P_Y, P_COS, P_SIN]] = rows[:, [net.X, net.Y, net.COS, net.SIN]]
-        left, right = mask.edges(path)
-        for row, to_left, to_right in zip(rows.astype(np.float64), left, right, strict=True):
-            if to_left + to_right > WIDEST or max(to_left, to_right) > EDGE_REACH - 1.0:
-                continue
-            place, aside = row[[net.X, net.Y]], np.array([-row[net.SIN], row[net.COS]])
-            start, end = place - aside * to_right, place + aside * to_left
-            middle = 0.5 * (start + end)
-            if taken and np.hypot(*(np.array(taken) - middle).T).min() < APART:
-                continue
-            taken.append(middle)
-            found.append(Crossing(start, end, WIDTH))
-            if len(found) == MOST:
-                return found
+        taken.append(middle)
+        found.append(Crossing(start, end, WIDTH))
+        if len(found) == MOST:
+            break
     return found
