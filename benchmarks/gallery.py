@@ -24,8 +24,8 @@ from mmenvs.driving.config import SENSORS
 from mmenvs.driving.expert import ScriptedDriver
 from mmenvs.driving.simulator import DrivingSimulator
 from mmenvs.driving.weather import WEATHERS
+from mmenvs.recommender.policies import ceiling_policy
 from mmenvs.recommender.render import draw_page
-from mmenvs.recommender.render.scene import worth
 from mmenvs.recommender.simulator import RecommenderSimulator
 from mmenvs.recommender.tasks import TASKS as SHOP_TASKS
 
@@ -95,36 +95,17 @@ def drive(env_id: str, scenario: int, steps: int, **kwargs: Any) -> Picture:
 
 
 def shop(task: str, scenario: int, steps: int, scale: int = 1) -> Picture:
-    """Return the shop page after some steps of a test scenario in which the best of the moment was shown."""
+    """Return the shop page after the ceiling's policy has served some steps of a test scenario."""
     env = gym.make("mmenvs/Recommender-v0", task=task, split="test")
     env.reset(seed=0, options={"scenario": scenario})
     simulator = cast(RecommenderSimulator, cast(Any, env.unwrapped).simulator)
+    policy = ceiling_policy(simulator)
     for _ in range(steps):
-        if env.step(greedy(simulator))[2]:
+        if env.step(policy.actions(simulator)[0])[2]:
             break
     page = draw_page(simulator, 0, scale)
     env.close()
     return page
-
-
-def greedy(simulator: RecommenderSimulator) -> Any:
-    """Return the action that shows what is worth most to the user now, read from the hidden state."""
-    config, items = simulator.config, simulator.items
-    known = np.arange(config.size)
-    if config.candidates is not None and config.action != "proto":
-        known = simulator.state.candidates[0]
-    values = worth(simulator, 0, known)
-    if config.action in ("item", "slate"):
-        best = np.argsort(-values, kind="stable")[: config.slate_size]
-        return int(best[0]) if config.action == "item" else best
-    if config.action == "proto":
-        numbers = items.proto.T.astype(np.float64)
-    else:  # the match with past clicks, which comes last, is left out
-        numbers = np.pad(items.attributes[known].astype(np.float64), ((0, 0), (0, 1)))
-    # Ridge regression: the weights that rank the items most like their values.
-    square = numbers.T @ numbers + 0.1 * np.eye(numbers.shape[1])
-    weights = np.linalg.solve(square, numbers.T @ (values - values.mean()))
-    return (weights / max(float(np.abs(weights).max()), 1e-9)).astype(np.float32)
 
 
 def shops() -> Picture:

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.keeping import keep_csv
 from mmenvs.core.kernels import kernel
-from mmenvs.recommender import Catalogue, RecommenderConfig, RecommenderSimulator
+from mmenvs.recommender import Catalogue
 from mmenvs.recommender.arrays import CLICK, Records, as_records
 from mmenvs.recommender.items.presets import numeric_catalogue
 from mmenvs.recommender.policies import (
@@ -35,13 +35,14 @@ from mmenvs.recommender.policies import (
     MyopicPolicy,
     Policy,
     RandomPolicy,
+    Score,
+    evaluate,
+    normalised,
 )
 from mmenvs.recommender.users import WindowBoredom
 from mmenvs.recommender.users.boredom import count_window, grow_bored, remember_click
 
 Floats = NDArray[np.float64]
-
-LIMITS = {"interest_evolution": 1000, "long_term_satisfaction": 60, "boredom": 100, "organic_bandit": 500}
 
 
 @dataclass(frozen=True)
@@ -106,21 +107,9 @@ CASES: dict[str, list[tuple[str, Policy, str]]] = {
 }
 
 
-def returns(task: str, policy: Policy, users: int, seed: int, **settings: Any) -> Floats:
-    """Return the return of each user, shape (users,)."""
-    config = RecommenderConfig.from_keywords({"task": task, **settings})
-    simulator = RecommenderSimulator(users, config)
-    everybody = np.arange(users)
-    simulator.reset(everybody, everybody.astype(np.uint64) + np.uint64(seed), everybody)
-    alive = np.ones(users, bool)
-    for _ in range(LIMITS[task]):
-        simulator.step(policy.actions(simulator), alive)
-        alive &= ~simulator.terminated
-        if not alive.any():
-            break
-    total = simulator.state.sessions["total"].copy()
-    simulator.close()
-    return np.asarray(total, np.float64)
+def score(task: str, policy: Policy, users: int, seed: int, **settings: Any) -> Score:
+    """Let a policy serve users of the test split, beyond the 200 frozen ones for the sake of the interval."""
+    return evaluate(policy, task, episodes=users, num_scenarios=users, seed=seed, **settings)
 
 
 def reproduce(options: Options) -> list[Row]:
@@ -128,17 +117,11 @@ def reproduce(options: Options) -> list[Row]:
     rows = []
     for task, cases in CASES.items():
         users = options.users * (10 if task in ("long_term_satisfaction", "organic_bandit") else 1)
-        found = [returns(task, policy, users, options.seed) for _, policy, _ in cases]
-        chance, ceiling = found[0].mean(), found[-1].mean()
-        for (name, _, asked), values in zip(cases, found, strict=True):
-            share = (values.mean() - chance) / (ceiling - chance)
-            rows.append(Row(task, name, asked, float(values.mean()), half(values), users, float(share)))
+        found = [score(task, policy, users, options.seed) for _, policy, _ in cases]
+        for (name, _, asked), got in zip(cases, found, strict=True):
+            share = normalised(got, found[0], found[-1])
+            rows.append(Row(task, name, asked, got.mean, got.high - got.mean, users, share))
     return rows
-
-
-def half(values: Floats) -> float:
-    """Return half of the 95 % interval of a mean."""
-    return float(1.96 * values.std(ddof=1) / np.sqrt(values.size))
 
 
 def sardine_items() -> Catalogue:
@@ -153,10 +136,11 @@ def compare_with_sardine(users: int) -> list[Row]:
     rows, catalogue = [], sardine_items()
     for name, policy in (("random", RandomPolicy(0)), ("greedy oracle", MyopicPolicy())):
         theirs = np.array([_sardine_return(name, seed) for seed in range(users)])
-        ours = returns("boredom", policy, users * 10, 0, catalogue=catalogue)
-        rows.append(Row("sardine-rec SlateTopK-Bored", name, "", float(theirs.mean()), half(theirs), users))
+        half = 1.96 * float(theirs.std(ddof=1)) / np.sqrt(users)
+        rows.append(Row("sardine-rec SlateTopK-Bored", name, "", float(theirs.mean()), half, users))
+        ours = score("boredom", policy, 10 * users, 0, catalogue=catalogue)
         rows.append(
-            Row("boredom, SARDINE's items", name, "the same", float(ours.mean()), half(ours), ours.size)
+            Row("boredom, SARDINE's items", name, "the same", ours.mean, ours.high - ours.mean, ours.users)
         )
     return rows
 

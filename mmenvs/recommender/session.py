@@ -126,14 +126,7 @@ def reset_sessions(
 @inner_function
 def _step_session(world: int, items: Items, users: Record, rules: Record, state: State, out: Output) -> None:
     session, report = state.sessions[world], out.reports[world]
-    score_slate(world, items, users, state)
-    clicks = draw_clicks(users.choice, state.slate, world, state.behaviour, world)
-    report.clicks = clicks
-    report.clicked = clicks > 0
-    fade(users.boredom, state.exposure, world)
-    _consume(world, items, users, state, report)
-    _change_user(world, clicks, users, rules, state, report)
-    _remember_slate(world, users, items, state, out)
+    _show_slate(world, items, users, rules, state, out)
     _decide_to_stay(world, items, users, state, out)
     session.steps += 1
 
@@ -184,6 +177,19 @@ def _reset_session(
     state.layout[world] = derive(seed, 1)
 
 
+@inner_function
+def _show_slate(world: int, items: Items, users: Record, rules: Record, state: State, out: Output) -> None:
+    """Let the user click, look, change and be remembered."""
+    report = out.reports[world]
+    score_slate(world, items, users, state)
+    report.clicks = draw_clicks(users.choice, state.slate, world, state.behaviour, world)
+    report.clicked = report.clicks > 0
+    fade(users.boredom, state.exposure, world)
+    _consume(world, items, users, state, report)
+    _change_user(world, users, rules, state, report)
+    _remember_slate(world, users, items, state, out)
+
+
 @inlined_function
 def _greet(world: int, items: Items, users: Record, rules: Record, state: State, out: Output) -> None:
     """Show a random slate before the first action, so that it is acted on with a history."""
@@ -191,24 +197,19 @@ def _greet(world: int, items: Items, users: Record, rules: Record, state: State,
     state.behaviour[world] = state.layout[world]
     session.steps = -1
     for k in range(state.slate.shape[1]):
-        item = EMPTY
-        while item == EMPTY:
+        item = integer_below(state.behaviour, world, items.facts.shape[0])
+        while is_on_slate(world, k, item, state) or not is_on_sale(item, session.day, items, rules):
             item = integer_below(state.behaviour, world, items.facts.shape[0])
-            if is_on_slate(world, k, item, state) or not is_on_sale(item, session.day, items, rules):
-                item = EMPTY
         state.slate[world, k].item = item
-    score_slate(world, items, users, state)
-    clicks = draw_clicks(users.choice, state.slate, world, state.behaviour, world)
-    fade(users.boredom, state.exposure, world)
-    _consume(world, items, users, state, report)
-    _change_user(world, clicks, users, rules, state, report)
-    _remember_slate(world, users, items, state, out)
+    _show_slate(world, items, users, rules, state, out)
     # It belongs to no step: only the history and the user keep it.
     session.steps = 0
     for k in range(state.slate.shape[1]):
         state.slate[world, k].item = EMPTY
         state.slate[world, k].clicked = False
     report.item = EMPTY
+    report.clicks = 0
+    report.clicked = False
     report.dwell = 0.0
     report.rating = 0.0
     report.satisfaction = 0.0
@@ -287,9 +288,9 @@ def _consume(world: int, items: Items, users: Record, state: State, report: Reco
 
 
 @inlined_function
-def _change_user(world: int, clicks: int, users: Record, rules: Record, state: State, report: Record) -> None:
+def _change_user(world: int, users: Record, rules: Record, state: State, report: Record) -> None:
     """Let the step change the user's budget, tastes, boredom and mood."""
-    session, size = state.sessions[world], users.population.size
+    session, size, clicks = state.sessions[world], users.population.size, report.clicks
     if users.budget.on and clicks == 0:
         session.budget -= users.budget.idle
     if users.drift.kind == ATTRACT and clicks > 0:

@@ -13,11 +13,9 @@ from mmenvs.recommender.policies.base import Actions, Values, candidates, choose
 from mmenvs.recommender.policies.slates import best_slate
 from mmenvs.recommender.session import CLICKS, DWELL, SATISFACTION, true_score
 from mmenvs.recommender.simulator import RecommenderSimulator
-from mmenvs.recommender.users.choice import LOGIT, PROPORTIONAL, relevance
+from mmenvs.recommender.users.choice import attraction, attraction_of_nothing
 from mmenvs.recommender.users.dwell import expected_dwell
-from mmenvs.recommender.users.rating import expected_stars
-
-_HIGHEST = 30.0  # logits above are as good as certain, and would overflow
+from mmenvs.recommender.users.rating import MOST_STARS, expected_stars
 
 
 class Appraisal(NamedTuple):
@@ -53,9 +51,7 @@ def appraise(simulator: RecommenderSimulator) -> Appraisal:
         *(page, weight, gain, satisfaction, simulator.items),
         *(simulator.user_record, simulator.rule_record, simulator.state),
     )
-    choice = simulator.users.choice
-    no_click = {LOGIT: 1.0, PROPORTIONAL: choice.no_click - choice.minimum}.get(choice.kind, 0.0)
-    return Appraisal(weight, gain, satisfaction, no_click)
+    return Appraisal(weight, gain, satisfaction, attraction_of_nothing(simulator.users.choice))
 
 
 def serve(simulator: RecommenderSimulator, view: Appraisal, values: Values) -> Actions:
@@ -119,19 +115,24 @@ def _appraise_item(
     score = true_score(world, item, items, users, state)
     bait = items.facts[item].bait
     promise = score + users.gullibility * bait
-    if users.choice.kind == LOGIT:
-        weight[world, c] = np.exp(min(promise - users.choice.no_click, _HIGHEST))
-    elif users.choice.kind == PROPORTIONAL:
-        weight[world, c] = max(promise - users.choice.minimum, 0.0)
-    else:
-        weight[world, c] = relevance(users.choice, promise)
+    weight[world, c] = attraction(users.choice, promise)
     dwell = expected_dwell(users.dwell, score, bait, state.sessions[world].mood)
     satisfaction[world, c] = min(dwell / users.dwell.limit, 1.0)
-    if rules.reward == SATISFACTION:
-        gain[world, c] = satisfaction[world, c]
-    elif rules.reward == CLICKS:
-        gain[world, c] = 1.0
-    elif rules.reward == DWELL:
-        gain[world, c] = dwell
-    else:
-        gain[world, c] = expected_stars(users.rating, score) / 5.0
+    gain[world, c] = mean_gain(rules.reward, score, dwell, users)
+
+
+@inner_function
+def mean_gain(reward: int, score: float, dwell: float, users: Record) -> float:
+    """Return the mean reward of a click, before penalties.
+
+    Args:
+        reward: What is rewarded, an index into :data:`~mmenvs.recommender.config.REWARDS`.
+        score: True score of the item [logit].
+        dwell: Mean dwell, in the dwell law's unit.
+        users: The user model.
+    """
+    if reward == SATISFACTION:
+        return float(min(dwell / users.dwell.limit, 1.0))
+    if reward == CLICKS:
+        return 1.0
+    return dwell if reward == DWELL else expected_stars(users.rating, score) / MOST_STARS

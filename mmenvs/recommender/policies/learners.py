@@ -8,6 +8,7 @@ do not plan for it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ class LearningPolicy(Protocol):
         ...
 
 
-class _LinearBandit:
+class _LinearBandit(ABC):
     """Ridge regression of gains on user features x item features, all worlds in one model.
 
     With x the outer product of c (user) and f (item), flattened: ``A = ridge I + sum x x'``,
@@ -108,8 +109,9 @@ class _LinearBandit:
         self._covariance = 0.5 * (self._covariance + self._covariance.T)
         self._weights = self._covariance @ self._moment
 
+    @abstractmethod
     def _values(self, seen: Visible) -> Values:
-        raise NotImplementedError
+        """Return what to choose by, shape (worlds, candidates)."""
 
     def _means(self, seen: Visible, weights: Values) -> Values:
         """Return c' W f for weights of shape (user features x item features) or (worlds, the same)."""

@@ -7,6 +7,7 @@ probability of that item there, given the state; for slates that is what the ite
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -38,7 +39,7 @@ class LoggingPolicy(Protocol):
         ...
 
 
-class _Logging:
+class _Logging(ABC):
     """What logging policies share."""
 
     def __init__(self, seed: int) -> None:
@@ -48,9 +49,9 @@ class _Logging:
         """Return choices without their propensities."""
         return self.sample(simulator)[0]
 
+    @abstractmethod
     def sample(self, simulator: RecommenderSimulator) -> tuple[Actions, Values]:
         """Return actions and propensities; see :class:`LoggingPolicy`."""
-        raise NotImplementedError
 
 
 class Uniform(_Logging):

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from mmenvs.core.kernels import inner_function, kernel
 from mmenvs.recommender.arrays import Items, Record, Records, State
-from mmenvs.recommender.policies.appraisal import Appraisal, appraise, serve
+from mmenvs.recommender.policies.appraisal import Appraisal, appraise, mean_gain, serve
 from mmenvs.recommender.policies.base import Actions, Values, candidates, choose
 from mmenvs.recommender.simulator import RecommenderSimulator
 from mmenvs.recommender.users.boredom import fade, grow_bored
-from mmenvs.recommender.users.choice import LOGIT, PROPORTIONAL, relevance
+from mmenvs.recommender.users.choice import attraction, attraction_of_nothing
 from mmenvs.recommender.users.dwell import expected_dwell
 from mmenvs.recommender.users.leaving import leave_probability
 from mmenvs.recommender.users.mood import next_mood
@@ -154,20 +154,13 @@ def _look_out(world: int, users: Record, rules: Record, state: State, plan: Plan
     for c in range(plan.outlook.shape[1]):
         for bored in range(2):
             score = plan.outlook[world, c] - (users.boredom.penalty if bored else 0.0)
-            if users.choice.kind == LOGIT:
-                weight = np.exp(min(score - users.choice.no_click, 30.0))
-                chance = weight / (1.0 + weight)
-            elif users.choice.kind == PROPORTIONAL:
-                weight = max(score - users.choice.minimum, 0.0)
-                chance = weight / (users.choice.no_click - users.choice.minimum + weight)
-            else:
-                chance = relevance(users.choice, score)
+            nothing, chance = attraction_of_nothing(users.choice), attraction(users.choice, score)
+            if nothing > 0.0:
+                chance /= nothing + chance
             dwell = expected_dwell(users.dwell, score, 0.0, state.sessions[world].mood)
-            share = min(dwell / users.dwell.limit, 1.0)
             plan.outlook_clicks[world, c, bored] = chance
-            plan.outlook_pleasures[world, c, bored] = chance * share
-            gains = share if rules.reward == 0 else (1.0 if rules.reward == 1 else dwell)
-            plan.outlook_gains[world, c, bored] = chance * gains
+            plan.outlook_pleasures[world, c, bored] = chance * min(dwell / users.dwell.limit, 1.0)
+            plan.outlook_gains[world, c, bored] = chance * mean_gain(rules.reward, score, dwell, users)
 
 
 @inner_function

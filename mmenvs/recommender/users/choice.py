@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmenvs.core.kernels import inner_function
+from mmenvs.core.kernels import device_function, inner_function
 from mmenvs.core.knobs import check_knobs, knob, option
 from mmenvs.core.random import uniform
 from mmenvs.recommender.arrays import Records
@@ -23,6 +23,8 @@ NOTHING = -1e30
 
 LOGIT, PROPORTIONAL, CASCADE, POSITION = range(4)
 EXPONENTIAL, LINEAR, LOGISTIC, NESTED = range(4)
+
+_HIGHEST = 30.0  # logits above are as good as certain, and would overflow
 
 
 class ChoiceLaw(NamedTuple):
@@ -223,6 +225,27 @@ def relevance(law: ChoiceLaw, score: float) -> float:
     else:
         grown = logistic(score)
     return min(law.attention * law.scale * grown, 1.0)
+
+
+@inner_function
+def attraction(law: ChoiceLaw, promise: float) -> float:
+    """Return v of an item where at most one is clicked, by which clicks are shared out; else its relevance.
+
+    That of the multinomial logit is relative to clicking nothing.
+    """
+    if law.kind == LOGIT:
+        return math.exp(min(promise - law.no_click, _HIGHEST))
+    if law.kind == PROPORTIONAL:
+        return max(promise - law.minimum, 0.0)
+    return relevance(law, promise)
+
+
+@device_function
+def attraction_of_nothing(law: ChoiceLaw) -> float:
+    """Return v of clicking nothing where at most one item is clicked, else 0."""
+    if law.kind == LOGIT:
+        return 1.0
+    return law.no_click - law.minimum if law.kind == PROPORTIONAL else 0.0
 
 
 @inner_function
