@@ -11,6 +11,7 @@ from mmenvs.core.arrays import FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.core.random import integer_below, uniform, uniform_between
 from mmenvs.driving import state as st
+from mmenvs.driving.actors.signals import time_to_red
 from mmenvs.driving.roads.compiled import (
     K_BEGIN,
     K_COUNT,
@@ -38,6 +39,7 @@ KERB = 0.6  # how far from a lane people look once more [m]
 NOTICE = 4.0  # a lane is kept free once somebody is this far from it [m]
 SPREAD = 0.35  # how far from the middle of a crossing people walk, in widths of it
 HEIGHT, SIZE = 1.72, 0.5  # [m]
+PACE = 1.2  # what signals reckon with: who needs more time than is left at this pace waits [m/s], RiLSA 2015
 ABSENT, WAITING, WALKING = range(3)
 
 
@@ -109,7 +111,7 @@ def step_people(
         row = roads.crossings[slot, crossing]
         length = math.sqrt((row[2] - row[0]) ** 2 + (row[3] - row[1]) ** 2)
         if people[st.W_STATE, person] == WAITING:
-            if not _may_walk(world, crossing, worlds, roads):
+            if not _may_walk(world, crossing, length, params, worlds, roads):
                 continue
             people[st.W_STATE, person] = WALKING
         before = people[st.W_ALONG, person]
@@ -140,15 +142,24 @@ def step_people(
 def _may_walk(
     world: int,
     crossing: int,
+    length: float,
+    params: Params,
     worlds: Worlds,
     roads: Roads,
 ) -> bool:
-    """Say whether a person steps onto the road: at green, or when all who come can stop in comfort."""
+    """Say whether a person steps onto the road: at green, or when all who come can stop in comfort.
+
+    Green for people ends early enough for them to be over before the cars' red, as RiLSA 2015 has it; it
+    leaves the rest of the cars' green to those who turn.
+    """
     slot = worlds.slot[world]
-    group = int(roads.crossings[slot, crossing, K_GROUP])
-    if group >= 0 and worlds.lights[world, group] != st.GREEN:
-        return False
     row = roads.crossings[slot, crossing]
+    group = int(row[K_GROUP])
+    if group >= 0 and (
+        worlds.lights[world, group] != st.GREEN
+        or time_to_red(world, group, params.dt, worlds, roads) < length / PACE
+    ):
+        return False
     braking, reaction = B_EXPECTED, REACTION
     if crossing >= roads.counts[slot, N_PAINTED]:  # nobody expects them there, and they know
         braking, reaction = B_UNEXPECTED, REACTION_UNEXPECTED

@@ -25,10 +25,43 @@ def light_at(
     green: float,
 ) -> int:
     """Return :data:`~mmenvs.driving.state.GREEN`, ``AMBER`` or ``RED`` at a time of the cycle [s]."""
-    since = (time - begin) - cycle * math.floor((time - begin) / cycle)
+    since = _since_green(time, cycle, begin)
     if since < green:
         return st.GREEN
     return st.AMBER if since < green + AMBER_TIME else st.RED
+
+
+@fast_function
+def _since_green(
+    time: float,
+    cycle: float,
+    begin: float,
+) -> float:
+    """Return how long ago green began [s]."""
+    return (time - begin) - cycle * math.floor((time - begin) / cycle)
+
+
+@inner_function
+def time_to_red(
+    world: int,
+    group: int,
+    dt: float,
+    worlds: Worlds,
+    roads: Roads,
+) -> float:
+    """Return how long a group's green and amber last yet [s]; negative at red.
+
+    Args:
+        world: Index of the world.
+        group: Index of the signal group.
+        dt: Duration of a step [s].
+        worlds: ``Worlds``.
+        roads: ``Roads``.
+    """
+    row = roads.groups[worlds.slot[world], group]
+    now = worlds.phase[world] + worlds.steps[world] * dt - _STAGGER * row[3]
+    left: float = row[2] + AMBER_TIME - _since_green(now, row[0], row[1])
+    return left
 
 
 @inner_function

@@ -24,13 +24,19 @@ from mmenvs.driving.actors.lists import (
     leader,
     make_lists,
 )
-from mmenvs.driving.actors.signals import light_at
+from mmenvs.driving.actors.people import PACE, WAITING, WALKING
+from mmenvs.driving.actors.signals import AMBER_TIME, light_at
 from mmenvs.driving.collision import place_cars
 from mmenvs.driving.roads import layouts
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.compiled import (
     F_LANE,
     F_YIELDS,
+    K_GROUP,
+    K_X0,
+    K_X1,
+    K_Y0,
+    K_Y1,
     L_BEFORE,
     L_CONFLICT,
     L_CONFLICTS,
@@ -283,6 +289,32 @@ def test_no_car_enters_at_red():
                 assert red_for[world, int(row[L_GROUP])] < 1.5  # who could not stop at amber
         before = now.copy()
     assert entered > 20
+
+
+def test_people_step_off_only_while_they_can_still_get_over():
+    env = gym.make_vec("mmenvs/SignalisedIntersection-v0", num_envs=16, sensors=("state",))
+    env.reset(seed=1)
+    simulator = env.unwrapped.simulator
+    worlds, roads = simulator.worlds, simulator.roads
+    before = worlds.people[:, st.W_STATE].copy()
+    green_for, shown = np.zeros((16, st.MOST_GROUPS)), [[], []]
+    for _ in range(900):
+        simulator.step(np.zeros((16, 2), np.float32), np.ones(16, bool))
+        green_for = np.where(worlds.lights == st.GREEN, green_for + 0.1, 0.0)
+        now = worlds.people[:, st.W_STATE].copy()
+        for world, person in zip(*np.nonzero((before == WAITING) & (now == WALKING)), strict=True):
+            slot, crossing = worlds.slot[world], int(worlds.people[world, st.W_CROSSING, person])
+            row = roads.crossings[slot, crossing]
+            if row[K_GROUP] < 0:
+                continue
+            group = int(row[K_GROUP])
+            length = math.hypot(row[K_X1] - row[K_X0], row[K_Y1] - row[K_Y0])
+            left = roads.groups[slot, group, 2] + AMBER_TIME - green_for[world, group]
+            shown[0].append(green_for[world, group])
+            shown[1].append(left - length / PACE)
+        before = now
+    assert len(shown[0]) > 30 and min(shown[0]) > 0.0
+    assert min(shown[1]) > -0.15 and min(shown[1]) < 1.0
 
 
 # ---------------------------------------------------------------- the ego among others

@@ -14,7 +14,7 @@ from mmenvs.driving.actors.idm import idm
 from mmenvs.driving.collision import boxes_overlap
 from mmenvs.driving.config import DrivingConfig
 from mmenvs.driving.dynamics import bicycle_step
-from mmenvs.driving.expert import steering_towards
+from mmenvs.driving.imagination import steering_towards
 from mmenvs.driving.roads.compiled import N_LANES, R_FINISH
 from mmenvs.driving.roads.lanes import place_on_path, project
 from mmenvs.driving.roads.layouts import straight_road
