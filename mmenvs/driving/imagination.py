@@ -77,6 +77,7 @@ def foresee(
     cars, boxes = worlds.cars[world], worlds.boxes[world]
     lanes, samples = roads.lanes[worlds.slot[world]], roads.samples[worlds.slot[world]]
     step = HORIZON / LOOKS
+    own = ego[st.LANE_DIRECTION] > 0.0
     count = 0
     for k in range(worlds.box_count[world]):
         box = boxes[k]
@@ -84,16 +85,22 @@ def foresee(
         if dx * dx + dy * dy > NEAR * NEAR:
             continue
         is_car = k < cars.shape[1]
-        lane, station, following = 0, 0.0, -1
+        lane, station, following, follows, behind = 0, 0.0, -1, False, 0.0
         if is_car:
             lane, station = int(cars[st.C_LANE, k]), float(cars[st.C_STATION, k])
             following = int(cars[st.C_NEXT, k])
+            # Who follows on the same lane keeps behind, else nobody could ever brake.
+            behind = ego[st.LANE_STATION] - 0.5 * st.EGO_LENGTH - box[st.B_HALF_LENGTH] - 2.0 * MARGIN_AHEAD
+            follows = own and lane == int(ego[st.LANE]) and station < ego[st.LANE_STATION]
+            behind = max(behind, station)
         walker = box[st.B_KIND] == st.PEDESTRIAN
         for look in range(LOOKS):
             time = (look + 1) * step
             row = future[count, look]
             if is_car:
                 station += cars[st.C_SPEED, k] * step
+                if follows:
+                    station = min(station, behind)
                 while station > lanes[lane, L_LENGTH] and following >= 0:
                     station -= lanes[lane, L_LENGTH]
                     lane, following = following, int(lanes[following, L_NEXT])

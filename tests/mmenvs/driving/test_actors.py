@@ -27,6 +27,7 @@ from mmenvs.driving.actors.lists import (
 from mmenvs.driving.actors.people import PACE, WAITING, WALKING
 from mmenvs.driving.actors.signals import AMBER_TIME, light_at
 from mmenvs.driving.collision import place_cars
+from mmenvs.driving.expert import ScriptedDriver
 from mmenvs.driving.roads import layouts
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.compiled import (
@@ -318,6 +319,31 @@ def test_people_step_off_only_while_they_can_still_get_over():
 
 
 # ---------------------------------------------------------------- the ego among others
+
+
+def test_the_scripted_driver_waits_at_the_line_and_passes_no_queue():
+    env = gym.make_vec("mmenvs/SignalisedIntersection-v0", num_envs=32, sensors=("state",))
+    env.reset(seed=0)
+    simulator = env.unwrapped.simulator
+    worlds, lanes, driver = simulator.worlds, simulator.roads.lanes, ScriptedDriver(simulator)
+    alive, stops = np.ones(32, bool), []
+    for _ in range(500):
+        simulator.step(driver.actions(), alive)
+        alive &= ~simulator.terminated
+        for world in np.flatnonzero(alive):
+            ego, cars = worlds.ego[world], worlds.cars[world]
+            ahead = cars[st.C_STATION] - ego[st.LANE_STATION]
+            mates = (cars[st.C_LANE] == ego[st.LANE]) & (ahead > 0.0) & (cars[st.C_ACTIVE] > 0.0)
+            first = ego[st.LANE_DIRECTION] > 0.0 and not mates.any()
+            if ego[st.NEXT_LANE] < 0.0 or not 0.0 < ego[st.TO_NEXT] < 40.0:
+                continue
+            assert ego[st.LANE_DIRECTION] > 0.0
+            row = lanes[worlds.slot[world], int(ego[st.NEXT_LANE])]
+            red = worlds.lights[world, int(row[L_GROUP])] == st.RED
+            if first and red and 3.0 < ego[st.WAIT] < 3.15:
+                stops.append(ego[st.TO_NEXT])
+    assert len(stops) > 10
+    assert np.median(stops) < 1.0 and np.max(stops) < 8.0
 
 
 @pytest.mark.parametrize(
