@@ -221,6 +221,7 @@ def wheels_off_road(
             maps.level_rows[slot, 0],
             maps.tile_index[slot],
             maps.tiles[slot],
+            maps.swatches[slot],
         )
         if not drivable[code]:
             count += 1

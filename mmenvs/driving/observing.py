@@ -18,6 +18,7 @@ from mmenvs.driving.sensors.instruction import sentence_index
 from mmenvs.driving.sensors.lidar import scan
 from mmenvs.driving.sensors.motion import measure_motion, measure_state, navigate
 from mmenvs.driving.sensors.radar import detect
+from mmenvs.driving.sensors.sheet import Sheet, new_sheet
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps, Roads
@@ -116,12 +117,13 @@ def observe_worlds(
 ) -> None:
     """Write the observations of the worlds ``which[begin:end]``."""
     zbuffer = np.empty((view.height + CURTAIN_ROWS, view.width), np.float32)
-    codes = np.empty(view.width, np.uint8)
+    codes, sheet = np.empty(view.width, np.uint8), new_sheet()
     visible = np.empty(worlds.boxes.shape[1], np.int64)
     near = np.empty(maps.scenery.shape[1], np.int64)
     _observe_worlds(
-        begin, end, which, params, instruments, view, worlds, roads, maps, out, zbuffer, codes, visible, near
-    )
+        begin, end, which, params, instruments, view, worlds, roads, maps, out, zbuffer, codes, sheet,
+        visible, near,
+    )  # fmt: skip
 
 
 @inner_function
@@ -138,6 +140,7 @@ def _observe_worlds(
     out: Outputs,
     zbuffer: FloatArray,
     codes: ByteArray,
+    sheet: Sheet,
     visible: IntArray,
     near: IntArray,
 ) -> None:
@@ -155,6 +158,7 @@ def _observe_worlds(
                 maps,
                 zbuffer,
                 codes,
+                sheet,
                 visible,
                 near,
                 out.camera[camera, world],
@@ -210,10 +214,10 @@ def overlook_worlds(
     out: ByteArray,
 ) -> None:
     """Draw the worlds ``which[begin:end]`` from above into ``out``, shape (worlds, height, width, 1 or 3)."""
-    codes = np.empty(out.shape[2], np.uint8)
+    codes, sheet = np.empty(out.shape[2], np.uint8), new_sheet()
     for position in range(begin, end):
         world = which[position]
-        overlook(world, chart, worlds, maps, codes, out[world])
+        overlook(world, chart, worlds, maps, codes, sheet, out[world])
 
 
 @kernel

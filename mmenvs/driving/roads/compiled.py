@@ -128,6 +128,7 @@ def compile_network(
         "level_rows": raster.rows,
         "tile_index": raster.tile_index,
         "tiles": raster.tiles,
+        "swatches": raster.swatches,
         "scenery": scenery,
         "grid_start": grid_start,
         "grid_size": grid_size,

@@ -17,7 +17,7 @@ from mmenvs.driving.roads.compiled import (
     LANE_COLUMNS,
     ROUTE_COLUMNS,
 )
-from mmenvs.driving.roads.raster import LEVELS, TILE_CELLS
+from mmenvs.driving.roads.raster import LEVELS, SWATCH_ROWS, TILE_COLUMNS
 from mmenvs.driving.roads.routes import PATH_COLUMNS
 from mmenvs.driving.roads.sources import compile_map
 
@@ -71,7 +71,8 @@ class Maps(NamedTuple):
         level_columns: (slots, LEVELS) int32.
         level_rows: (slots, LEVELS) int32.
         tile_index: (slots, positions) uint16.
-        tiles: (slots, tiles, TILE_CELLS) uint8.
+        tiles: (slots, tiles, TILE_COLUMNS) uint16; see :class:`~mmenvs.driving.roads.raster.Raster`.
+        swatches: (slots, swatches, SWATCH_ROWS) uint64.
         scenery: (slots, items, 9) float32, sorted by grid cell.
         grid_start: (slots, cells + 1) int32; first item of each grid cell.
         grid_size: (slots, 2) int32; columns and rows of the scenery grid, whose corner is ``origin``.
@@ -84,7 +85,8 @@ class Maps(NamedTuple):
     level_columns: NDArray[np.int32]
     level_rows: NDArray[np.int32]
     tile_index: NDArray[np.uint16]
-    tiles: NDArray[np.uint8]
+    tiles: NDArray[np.uint16]
+    swatches: NDArray[np.uint64]
     scenery: NDArray[np.float32]
     grid_start: NDArray[np.int32]
     grid_size: NDArray[np.int32]
@@ -171,7 +173,8 @@ def _allocate(slots: int) -> tuple[Roads, Maps]:
         level_columns=zeros(LEVELS, dtype=np.int32),
         level_rows=zeros(LEVELS, dtype=np.int32),
         tile_index=zeros(1, dtype=np.uint16),
-        tiles=zeros(1, TILE_CELLS, dtype=np.uint8),
+        tiles=zeros(1, TILE_COLUMNS, dtype=np.uint16),
+        swatches=zeros(1, SWATCH_ROWS, dtype=np.uint64),
         scenery=zeros(1, network.SCENERY_COLUMNS),
         grid_start=zeros(2, dtype=np.int32),
         grid_size=zeros(2, dtype=np.int32),

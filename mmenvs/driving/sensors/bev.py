@@ -17,7 +17,8 @@ from mmenvs.driving import state as st
 from mmenvs.driving.roads import network, surface
 from mmenvs.driving.roads.compiled import GRID, MOST_GROUPS
 from mmenvs.driving.roads.raster import CELL, LEVELS
-from mmenvs.driving.sensors.ground import pack, walk_ground
+from mmenvs.driving.sensors.ground import pack
+from mmenvs.driving.sensors.sheet import ONE, Sheet, Walk, fit, is_worth_it, lay_out, walk_map, walk_sheet
 from mmenvs.driving.sensors.signals import lamp_colour
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mmenvs.driving.state import Worlds
 
 EGO_ROW = 0.75  # where the ego's centre is, as a share of the height from the top
-_ONE = float(1 << 16)
 _LEAST = 0.65  # half of the smallest thing [pixels]: no turn of it can slip between pixel centres
 
 
@@ -98,6 +98,27 @@ def _stamp(
 
 
 @inner_function
+def _walk_of_row(
+    row: int,
+    ego_x: float,
+    ego_y: float,
+    cos: float,
+    sin: float,
+    chart: Chart,
+    slot: int,
+    maps: Maps,
+    out: ByteArray,
+) -> Walk:
+    scale = ONE / (CELL * (1 << chart.level))
+    left = 0.5 * (out.shape[1] - 1) * chart.resolution
+    step = chart.resolution * scale
+    ahead = (EGO_ROW * out.shape[0] - row - 0.5) * chart.resolution
+    x = ego_x + cos * ahead - sin * left - maps.origin[slot, 0]
+    y = ego_y + sin * ahead + cos * left - maps.origin[slot, 1]
+    return Walk(int(x * scale), int(y * scale), int(sin * step), int(-cos * step))
+
+
+@inner_function
 def _draw_ground(
     ego_x: float,
     ego_y: float,
@@ -107,17 +128,26 @@ def _draw_ground(
     slot: int,
     maps: Maps,
     codes: ByteArray,
+    sheet: Sheet,
     out: ByteArray,
 ) -> None:
     height, width = out.shape[0], out.shape[1]
-    scale = _ONE / (CELL * (1 << chart.level))
-    left = 0.5 * (width - 1) * chart.resolution
-    step = chart.resolution * scale
+    end, laid = 0, False
     for row in range(height):
-        ahead = (EGO_ROW * height - row - 0.5) * chart.resolution
-        x = ego_x + cos * ahead - sin * left - maps.origin[slot, 0]
-        y = ego_y + sin * ahead + cos * left - maps.origin[slot, 1]
-        walk_ground(x * scale, y * scale, sin * step, -cos * step, chart.level, slot, maps, codes)
+        walk = _walk_of_row(row, ego_x, ego_y, cos, sin, chart, slot, maps, out)
+        if row == end:  # the rows that are left, or the half of them, and so on, that there is room for
+            end = height
+            last = _walk_of_row(end - 1, ego_x, ego_y, cos, sin, chart, slot, maps, out)
+            while not fit(walk, last, width, sheet) and end > row + 1:
+                end = row + (end - row) // 2
+                last = _walk_of_row(end - 1, ego_x, ego_y, cos, sin, chart, slot, maps, out)
+            laid = is_worth_it(sheet, width * (end - row))
+            if laid:
+                lay_out(walk, last, width, chart.level, slot, maps, sheet)
+        if laid:
+            walk_sheet(walk, sheet, codes)
+        else:
+            walk_map(walk, chart.level, slot, maps, codes)
         for column in range(width):
             if out.shape[2] == 1:
                 out[row, column, 0] = chart.semantics[codes[column]]
@@ -134,6 +164,7 @@ def overlook(
     worlds: Worlds,
     maps: Maps,
     codes: ByteArray,
+    sheet: Sheet,
     out: ByteArray,
 ) -> None:
     """Draw one world from above, the ego in the middle of its lower half, its heading up.
@@ -144,13 +175,14 @@ def overlook(
         worlds: ``Worlds``.
         maps: ``Maps``.
         codes: Scratch, shape (width,), uint8.
+        sheet: Scratch.
         out: Shape (height, width, 1) for semantic classes or (height, width, 3) for colours.
     """
     ego = worlds.ego[world]
     slot = worlds.slot[world]
     cos, sin = math.cos(ego[st.HEADING]), math.sin(ego[st.HEADING])
     height, width = out.shape[0], out.shape[1]
-    _draw_ground(ego[st.X], ego[st.Y], cos, sin, chart, slot, maps, codes, out)
+    _draw_ground(ego[st.X], ego[st.Y], cos, sin, chart, slot, maps, codes, sheet, out)
     per = 1.0 / chart.resolution
     middle_row, middle_column = EGO_ROW * height, 0.5 * width
     reach = chart.resolution * math.sqrt(middle_row * middle_row + middle_column * middle_column)

@@ -15,6 +15,7 @@ file         what it draws
 scene        the eye, its light, and what the air does to a colour
 sky          sky, clouds, sun, stars, hills
 ground       the raster, seen by agents and by people; headlights on it
+sheet        the part of the raster that a picture shows
 shadows      what darkens or brightens the ground
 strokes      spans, limbs, ellipses
 solids       boxes and how they are decorated
@@ -50,6 +51,7 @@ from mmenvs.driving.sensors.people import draw_person
 from mmenvs.driving.sensors.scene import LAMP_AHEAD, Scene, light_of, look_out, turn_to_view
 from mmenvs.driving.sensors.scenery import draw_scenery, gather_scenery, glow_scenery, light_scenery
 from mmenvs.driving.sensors.shadows import draw_shadow
+from mmenvs.driving.sensors.sheet import Sheet
 from mmenvs.driving.sensors.signals import draw_signals
 from mmenvs.driving.sensors.sky import copy_exact_sky, copy_sky, paint_sky
 from mmenvs.driving.sensors.strokes import FLAT
@@ -220,6 +222,7 @@ def photograph(
     maps: Maps,
     zbuffer: FloatArray,
     codes: ByteArray,
+    sheet: Sheet,
     visible: IntArray,
     near: IntArray,
     rgb: ByteArray,
@@ -236,6 +239,7 @@ def photograph(
         maps: ``Maps``.
         zbuffer: Scratch, shape (height + CURTAIN_ROWS, width), float32.
         codes: Scratch, shape (width,), uint8.
+        sheet: Scratch.
         visible: Scratch, shape (boxes,), int64.
         near: Scratch, shape (scenery items of a map,), int64.
         rgb: Shape (height, width, 3), uint8; empty if not wanted.
@@ -248,7 +252,7 @@ def photograph(
         copy_sky(view, row, worlds.ego[world, st.HEADING] + view.yaws[camera], rgb)
     if len(semantic):
         semantic[: view.horizon] = surface.SKY
-    draw_ground(scene, view, row, camera, slot, maps, codes, rgb, semantic)
+    draw_ground(scene, view, row, camera, slot, maps, codes, sheet, rgb, semantic)
     _draw_solids(world, view.show_ego, scene, worlds, maps, zbuffer, visible, near, rgb, semantic)
     if len(rgb):
         look_through(world, camera, row, scene, view, worlds, True, rgb)

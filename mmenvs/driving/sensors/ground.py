@@ -11,23 +11,20 @@ from numpy.typing import NDArray
 from mmenvs.core.arrays import ByteArray, FloatArray
 from mmenvs.core.kernels import inner_function
 from mmenvs.driving.roads import surface
-from mmenvs.driving.roads.raster import CELL, GRASS_TILES, LINE_WIDTH, TILE, TILE_BITS
+from mmenvs.driving.roads.raster import CELL, GRASS_TILES, LINE_WIDTH, TILE_BITS, code_in_tile
 from mmenvs.driving.sensors import scene as sc
 from mmenvs.driving.sensors.scene import Scene, beam
+from mmenvs.driving.sensors.sheet import ONE, Sheet, Walk, fit, is_worth_it, lay_out, walk_map, walk_sheet
 from mmenvs.driving.weather import Look
 
 if TYPE_CHECKING:
     from mmenvs.driving.roads.library import Maps
     from mmenvs.driving.sensors.camera import View
 
-MASK_ONE = 128.0  # value of a headlight mask that leaves a colour as it is
+MASKONE = 128.0  # value of a headlight mask that leaves a colour as it is
 WET_ASPHALT, WET_GRASS = 0.42, 0.16  # how much darker they are when wet
 MIRROR = 0.5  # how well wet asphalt mirrors, beside still water
-_FRACTION = 16  # bits of the fixed-point fraction
-_ONE = float(1 << _FRACTION)
 _BYTE, _SHIFT_8, _SHIFT_16 = np.uint32(255), np.uint32(8), np.uint32(16)
-_TILE_SHIFT, _CELL_SHIFT = np.uint64(_FRACTION + TILE_BITS), np.uint64(_FRACTION)
-_TILE_MASK, _TILE_BITS = np.uint64(TILE - 1), np.uint64(TILE_BITS)
 
 
 def ground_table(look: Look, depth: NDArray[np.float64], mount_height: float) -> NDArray[np.uint32]:
@@ -88,14 +85,14 @@ def headlight_mask(
         start: How far ahead of the eye the headlights sit [m].
 
     Returns:
-        Factors by channel, times :data:`MASK_ONE`; shape (rows, 3 * width).
+        Factors by channel, times :data:`MASKONE`; shape (rows, 3 * width).
     """
     across = depth[:, None] * (np.arange(width) + 0.5 - 0.5 * width) / focal
     ahead = depth[:, None] * math.cos(yaw) + across * math.sin(yaw) - start
     aside = across * math.cos(yaw) - depth[:, None] * math.sin(yaw)
     lit = np.vectorize(beam, otypes=[np.float64])(ahead, aside)[..., None]
     factor = np.array(look.weather.tint) + look.weather.headlights * lit * np.array([1.0, 0.96, 0.86])
-    mask = np.clip(np.round(MASK_ONE * factor), 0, 255).astype(np.uint8)
+    mask = np.clip(np.round(MASKONE * factor), 0, 255).astype(np.uint8)
     return np.asarray(mask.reshape(len(depth), -1))
 
 
@@ -113,54 +110,14 @@ def _start_of_row(
     left = (0.5 * scene.width - 0.5) * step  # from the axis to the first pixel's centre
     x = scene.x + scene.cos * depth - scene.sin * left - maps.origin[slot, 0]
     y = scene.y + scene.sin * depth + scene.cos * left - maps.origin[slot, 1]
-    scale = _ONE / cell
+    scale = ONE / cell
     return x * scale, y * scale, scene.sin * step * scale, -scene.cos * step * scale
 
 
 @inner_function
-def walk_ground(
-    fx: float,
-    fy: float,
-    step_x: float,
-    step_y: float,
-    level: int,
-    slot: int,
-    maps: Maps,
-    codes: ByteArray,
-) -> None:
-    """Write the surface code of each pixel of a row; start and step are in fixed-point cells."""
-    begin = maps.level_start[slot, level]
-    columns = maps.level_columns[slot, level]
-    rows = maps.level_rows[slot, level]
-    index = maps.tile_index[slot, begin:]
-    tiles = maps.tiles[slot]
-    width = len(codes)
-    ix, iy = np.int64(fx), np.int64(fy)
-    dx, dy = np.int64(step_x), np.int64(step_y)
-    limit_x, limit_y = columns << (_FRACTION + TILE_BITS), rows << (_FRACTION + TILE_BITS)
-    end_x, end_y = ix + dx * (width - 1), iy + dy * (width - 1)
-    if min(ix, end_x) >= 0 and min(iy, end_y) >= 0 and max(ix, end_x) < limit_x and max(iy, end_y) < limit_y:
-        # The whole row lies on the map. Unsigned indices spare Numba's check for negative ones.
-        ux, uy, ucolumns = np.uint64(ix), np.uint64(iy), np.uint64(columns)
-        ustep_x, ustep_y = np.uint64(dx), np.uint64(dy)
-        for column in range(width):
-            tile = index[(uy >> _TILE_SHIFT) * ucolumns + (ux >> _TILE_SHIFT)]
-            cell = ((uy >> _CELL_SHIFT) & _TILE_MASK) << _TILE_BITS | (ux >> _CELL_SHIFT) & _TILE_MASK
-            codes[column] = tiles[np.uint64(tile), cell]
-            ux += ustep_x
-            uy += ustep_y
-        return
-    for column in range(width):
-        tile_column = ix >> (_FRACTION + TILE_BITS)
-        tile_row = iy >> (_FRACTION + TILE_BITS)
-        cell_index = ((iy >> _FRACTION) & (TILE - 1)) << TILE_BITS | (ix >> _FRACTION) & (TILE - 1)
-        if 0 <= tile_column < columns and 0 <= tile_row < rows:
-            tile_index = np.int64(index[tile_row * columns + tile_column])
-        else:
-            tile_index = (tile_column ^ tile_row) & (GRASS_TILES - 1)  # beyond the map lies more grass
-        codes[column] = tiles[tile_index, cell_index]
-        ix += dx
-        iy += dy
+def _walk_of_row(scene: Scene, depth: float, level: int, slot: int, maps: Maps) -> Walk:
+    x, y, step_x, step_y = _start_of_row(scene, depth, level, slot, maps)
+    return Walk(int(x), int(y), int(step_x), int(step_y))
 
 
 @inner_function
@@ -172,15 +129,32 @@ def draw_ground(
     slot: int,
     maps: Maps,
     codes: ByteArray,
+    sheet: Sheet,
     rgb: ByteArray,
     semantic: ByteArray,
 ) -> None:
     """Draw the ground below the horizon for agents; ``row`` is that of the look in the view's tables."""
     mask = int(view.light[row, sc.L_MASK])
+    end, laid = view.horizon, False
     for line in range(view.horizon, view.height):
         level = view.row_level[line]
-        fx, fy, step_x, step_y = _start_of_row(scene, view.row_depth[line], level, slot, maps)
-        walk_ground(fx, fy, step_x, step_y, level, slot, maps, codes)
+        walk = _walk_of_row(scene, view.row_depth[line], level, slot, maps)
+        if line == end:
+            # The next rows of one level, or the half of them, and so on, that there is room for.
+            end += 1
+            while end < view.height and view.row_level[end] == level:
+                end += 1
+            last = _walk_of_row(scene, view.row_depth[end - 1], level, slot, maps)
+            while not fit(walk, last, view.width, sheet) and end > line + 1:
+                end = line + (end - line) // 2
+                last = _walk_of_row(scene, view.row_depth[end - 1], level, slot, maps)
+            laid = is_worth_it(sheet, view.width * (end - line))
+            if laid:
+                lay_out(walk, last, view.width, level, slot, maps, sheet)
+        if laid:
+            walk_sheet(walk, sheet, codes)
+        else:
+            walk_map(walk, level, slot, maps, codes)
         if len(rgb):
             target, table = rgb[line], view.ground[row, line]
             for column in range(view.width):
@@ -270,9 +244,9 @@ def smooth_row(
     dark_grass, dark_road = 1.0 - WET_GRASS * wet, 1.0 - WET_ASPHALT * wet
     masked = len(factors) > 0
     for column in range(len(target)):
-        u = fx / _ONE - 0.5 + step_x / _ONE * column
-        v = fy / _ONE - 0.5 + step_y / _ONE * column
-        iu, iv = np.int64(math.floor(u)), np.int64(math.floor(v))
+        u = fx / ONE - 0.5 + step_x / ONE * column
+        v = fy / ONE - 0.5 + step_y / ONE * column
+        iu, iv = int(math.floor(u)), int(math.floor(v))
         au, av = u - iu, v - iv
         white = yellow = road = tone = paved = stone = 0.0
         for j in range(2):
@@ -281,10 +255,10 @@ def smooth_row(
                 tile_column = (iu + i) >> TILE_BITS
                 tile_row = (iv + j) >> TILE_BITS
                 if 0 <= tile_column < columns and 0 <= tile_row < rows:
-                    tile = np.int64(maps.tile_index[slot, begin + tile_row * columns + tile_column])
+                    tile = int(np.int64(maps.tile_index[slot, begin + tile_row * columns + tile_column]))
                 else:
                     tile = (tile_column ^ tile_row) & (GRASS_TILES - 1)
-                code = maps.tiles[slot, tile, ((iv + j) & (TILE - 1)) << TILE_BITS | (iu + i) & (TILE - 1)]
+                code = code_in_tile(tile, iu + i, iv + j, maps.tiles[slot], maps.swatches[slot])
                 white += weight * layers[code, 0]
                 yellow += weight * layers[code, 1]
                 road += weight * layers[code, 2]
@@ -325,10 +299,10 @@ def smooth_row(
         green += (186.0 * worn - green) * yellow
         blue += (48.0 * worn - blue) * yellow
         red, green, blue = red * light[sc.L_TINT], green * light[sc.L_TINT + 1], blue * light[sc.L_TINT + 2]
-        if masked:  # the mask holds the tint already, as a share of MASK_ONE
-            red *= factors[3 * column] / (MASK_ONE * light[sc.L_TINT])
-            green *= factors[3 * column + 1] / (MASK_ONE * light[sc.L_TINT + 1])
-            blue *= factors[3 * column + 2] / (MASK_ONE * light[sc.L_TINT + 2])
+        if masked:  # the mask holds the tint already, as a share of MASKONE
+            red *= factors[3 * column] / (MASKONE * light[sc.L_TINT])
+            green *= factors[3 * column + 1] / (MASKONE * light[sc.L_TINT + 1])
+            blue *= factors[3 * column + 2] / (MASKONE * light[sc.L_TINT + 2])
         shine = mirror * hard
         if shine > 0.0:  # puddles shine more
             shine *= min(max(1.8 * patches - 0.7, 0.25), 1.6)

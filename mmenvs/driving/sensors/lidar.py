@@ -190,7 +190,7 @@ def _scan_ground(
                 ego_x + dx * raised, ego_y + dy * raised, CELL,
                 maps.origin[slot, 0], maps.origin[slot, 1], maps.level_start[slot, 0],
                 maps.level_columns[slot, 0], maps.level_rows[slot, 0],
-                maps.tile_index[slot], maps.tiles[slot],
+                maps.tile_index[slot], maps.tiles[slot], maps.swatches[slot],
             )  # fmt: skip
             hit = raised if code >> KIND_BITS == PAVEMENT else flat
             out[at] = min(out[at], hit * stretch)

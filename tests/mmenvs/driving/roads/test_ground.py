@@ -13,7 +13,17 @@ from mmenvs.driving.roads import ground, layouts, surface
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.ground import rasterise_network
 from mmenvs.driving.roads.network import Area, Lane, Network, RoadError, Stroke, centre_line
-from mmenvs.driving.roads.raster import CELL, GRASS_TILES, LEVELS, TILE, TILE_CELLS, code_at
+from mmenvs.driving.roads.raster import (
+    CELL,
+    GRASS_TILES,
+    LEVELS,
+    LOT,
+    LOT_BITS,
+    SWATCH_COLUMNS,
+    SWATCH_ROWS,
+    TILE,
+    code_at,
+)
 from mmenvs.driving.roads.surface import KIND_BITS
 
 PLANES = surface.layers()
@@ -41,8 +51,10 @@ def decoded(raster, level=0):
     columns, rows = raster.columns[level], raster.rows[level]
     start = raster.start[level]
     index = raster.tile_index[start : start + columns * rows].reshape(rows, columns)
-    cells = raster.tiles[index].reshape(rows, columns, TILE, TILE)
-    return cells.transpose(0, 2, 1, 3).reshape(rows * TILE, columns * TILE)
+    tiles = raster.tiles[index].astype(int)
+    swatches = raster.swatches[(tiles[..., LOT:] << LOT_BITS) + tiles[..., :LOT]].view(np.uint8)
+    cells = swatches.reshape(rows, columns, TILE // SWATCH_ROWS, TILE // SWATCH_COLUMNS, SWATCH_ROWS, -1)
+    return cells.transpose(0, 2, 4, 1, 3, 5).reshape(rows * TILE, columns * TILE)
 
 
 def square_metres(raster, column, level=0):
@@ -53,7 +65,7 @@ def square_metres(raster, column, level=0):
 def code(raster, x, y, level=0):
     return code_at(
         x, y, CELL * 2**level, *raster.origin, raster.start[level], raster.columns[level],
-        raster.rows[level], raster.tile_index, raster.tiles,
+        raster.rows[level], raster.tile_index, raster.tiles, raster.swatches,
     )  # fmt: skip
 
 
@@ -256,13 +268,16 @@ def crossroads(angle=0.0, reach=100.0):
 def test_only_tiles_with_something_on_them_are_stored_and_each_once():
     raster = rasterise_network(crossroads(0.3))
     assert raster.tile_index.dtype == np.uint16
-    assert raster.tiles.shape[1] == TILE_CELLS
-    assert len(np.unique(raster.tiles, axis=0)) == len(raster.tiles)
+    for stored in (raster.tiles, raster.swatches):
+        assert len(np.unique(stored, axis=0)) == len(stored)
     assert raster.tile_index.max() < len(raster.tiles)
-    assert set(np.unique(raster.tiles[:GRASS_TILES] >> KIND_BITS)) == {surface.GRASS}
-    assert raster.tiles.nbytes + raster.tile_index.nbytes < 1.5e6
+    assert raster.tiles[:, :LOT].max() < len(raster.swatches)
+    grass = raster.swatches[raster.tiles[:GRASS_TILES, :LOT]].view(np.uint8)
+    assert set(np.unique(grass >> KIND_BITS)) == {surface.GRASS}
+    assert raster.tiles.nbytes + raster.swatches.nbytes + raster.tile_index.nbytes < 0.75e6
     # Along a road parallel to the grid most tiles are equal.
     assert len(rasterise_network(crossroads()).tiles) < 0.5 * len(raster.tiles)
+    assert len(rasterise_network(crossroads()).swatches) < 0.3 * len(raster.swatches)
 
 
 def test_the_margin_is_indexed_and_grass():
@@ -349,5 +364,6 @@ def test_the_two_halves_of_a_roundabouts_ring_meet():
                 code = code_at(
                     x, y, CELL, raster.origin[0], raster.origin[1], int(raster.start[0]),
                     int(raster.columns[0]), int(raster.rows[0]), raster.tile_index, raster.tiles,
+                    raster.swatches,
                 )  # fmt: skip
                 assert may_drive[code], (seed, lane.source, x, y)
