@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import FloatArray, IntArray
-from mmenvs.core.kernels import inlined_function, inner_function
+from mmenvs.core.kernels import allocating_function, inlined_function, inner_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.canvas import (
     ALL_ROAD,
@@ -65,14 +65,27 @@ def draw_areas(
     begins = np.zeros(TILE * SWEEPS + 2, np.int64)
     total = _count(edges, order, band, begins)
     xs, who = np.empty(total), np.empty(total, np.int64)
-    _cross(edges, order, band, begins, xs, who)
+    _cross(edges, _from_west(edges, order, band), band, begins, xs, who)
     spans, surfaces = np.empty((total, 2)), np.empty((total, 2), np.int64)
     runs = 0
     for line in range(TILE * SWEEPS):
-        _sort_crossings(xs, who, begins[line], begins[line + 1])
+        _sort_crossings(xs, who, begins[line], begins[line + 1], 0)
         runs = _sweep(xs, who, begins[line], begins[line + 1], line, kinds, winding, spans, surfaces, runs)
     _draw_spans(canvas, spans, surfaces, runs)
     _sum_up(canvas)
+
+
+@allocating_function
+def _from_west(edges: FloatArray, order: IntArray, band: int) -> IntArray:
+    """Sort the edges that touch a row of tiles from west to east, so that its lines hardly need sorting."""
+    middle = (band + 0.5) * TILE * SWEEPS
+    xs, sorted_order = np.empty(len(order)), order.copy()
+    for k in range(len(order)):
+        edge = order[k]
+        y = min(max(middle, edges[edge, 1]), edges[edge, 2])
+        xs[k] = edges[edge, 0] + (y - edges[edge, 1]) * edges[edge, 3]
+    _sort_crossings(xs, sorted_order, 0, len(order), 3)
+    return sorted_order
 
 
 @inner_function
@@ -125,11 +138,11 @@ def _cross(
 
 
 @inner_function
-def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int) -> None:
-    """Sort by position: Shell's sort, since the lists are short and now and then are not."""
+def _sort_crossings(xs: FloatArray, who: IntArray, begin: int, end: int, factor: int) -> None:
+    """Sort by position: Shell's sort, or, for what is nearly sorted, a ``factor`` of 0 for one pass."""
     step = 1
-    while 3 * step + 1 < (end - begin) // 2:
-        step = 3 * step + 1
+    while factor and factor * step + 1 < (end - begin) // 2:
+        step = factor * step + 1
     while step > 0:
         for k in range(begin + step, end):
             x, name = xs[k], who[k]
@@ -210,7 +223,8 @@ def _draw_spans(canvas: Canvas, spans: FloatArray, surfaces: IntArray, runs: int
     """Note runs as steps of coverage, which :func:`_sum_up` adds up along each row of cells."""
     width = np.float64(canvas.columns[0] * TILE)
     share = np.float32(1.0 / SWEEPS)
-    kind, slot, drawn, planes, full = canvas.kind, canvas.slot, canvas.drawn, canvas.planes, canvas.full
+    kind, slot, drawn, planes = canvas.kind, canvas.slot, canvas.drawn, canvas.planes
+    full, lines = canvas.full, canvas.lines
     for run in range(runs):
         begin, end = max(spans[run, 0], 0.0), min(spans[run, 1], width)
         plane, row = surfaces[run, 0], surfaces[run, 1] // SWEEPS
@@ -238,23 +252,23 @@ def _draw_spans(canvas: Canvas, spans: FloatArray, surfaces: IntArray, runs: int
             last -= 1
         for column in range(first, last + 1):
             full[column, plane, row] += share
+            lines[column, plane] += 1
 
 
 @inlined_function
 def _sum_up(canvas: Canvas) -> None:
     """Turn steps into coverage, and recognise tiles that are one thing throughout."""
-    kind, full, planes = canvas.kind, canvas.full, canvas.planes
+    kind, full, lines, planes = canvas.kind, canvas.full, canvas.lines, canvas.planes
     for column in range(canvas.columns[0]):
         for plane in range(2):
-            crossed = np.float32(0.0)
-            for row in range(TILE):
-                crossed += full[column, plane, row]
-            if kind[0, column] != MIXED and crossed == TILE:
+            crossed = lines[column, plane]
+            lines[column, plane] = 0
+            if kind[0, column] != MIXED and crossed == TILE * SWEEPS:
                 kind[0, column] = ALL_ROAD if plane == ROAD else ALL_WALK
                 for row in range(TILE):
                     full[column, plane, row] = 0.0
                 break
-            if crossed == 0.0 and (kind[0, column] != MIXED or canvas.drawn[0, column] >> plane & 1 == 0):
+            if crossed == 0 and (kind[0, column] != MIXED or canvas.drawn[0, column] >> plane & 1 == 0):
                 continue
             out = plane_to_draw(canvas, 0, column, plane)
             for row in range(TILE):
