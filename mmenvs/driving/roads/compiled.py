@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads import routes
+from mmenvs.driving.roads.meetings import find_conflicts, find_crossed
 from mmenvs.driving.roads.network import Network
 from mmenvs.driving.roads.raster import CELL, LEVELS, TILE, Raster
 from mmenvs.driving.roads.wayside import places_to_cross
@@ -65,12 +66,9 @@ F_LANE, F_CLEAR, F_YIELDS = range(3)
 X_LANE, X_STATION, X_AT = range(3)
 MOST_GROUPS = 256  # signal groups of a network
 MOST_CROSSINGS = 64  # of a network; people do not use more
-MOST_CROSSED = 30  # lanes that a crossing may cross: bits of ``Worlds.busy``
 
 ROOM = 2.7  # a tapering lane ends for a car where it is narrower than this [m]
-NEAR_SHARE = 0.8  # two lanes conflict where their centres are nearer than this share of a lane's width
 SPAWN_REACH = 160.0  # traffic starts this near to the route [m]
-_RANK = {net.FREE: 2, net.SIGNAL: 2, net.YIELD: 1, net.STOP: 0}
 
 
 def compile_network(
@@ -95,10 +93,17 @@ def compile_network(
     )
     begins = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
     scenery, grid_start, grid_size = sort_scenery(network.scenery, raster)
-    conflicts, conflict_begin = _conflicts(network)
+    conflicts, conflict_begin = find_conflicts(network)
     # Painted crossings come first.
     places = [*network.crossings, *places_to_cross(network, mask)][:MOST_CROSSINGS]
-    crossings, crossed = _crossings(network, places)
+    crossed, crossed_begin = find_crossed(network, places)
+    crossings = np.array(
+        [
+            (*place.start, *place.end, place.width, place.group, begin, end - begin)
+            for place, begin, end in zip(places, crossed_begin[:-1], crossed_begin[1:], strict=True)
+        ],
+        np.float32,
+    ).reshape(-1, CROSSING_COLUMNS)
     lanes, entries = _lanes(network, conflict_begin)
     counts = (
         len(lanes), len(entries), len(crossings), len(paths), len(network.groups), len(network.spots),
@@ -187,81 +192,6 @@ def _lanes(
         if fresh and lane.junction < 0 and lane.kind == net.DRIVING:
             entries.append(index)
     return table, np.array(entries, np.int16)
-
-
-def _conflicts(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Find which lanes of a junction cannot be used at once, until where, and who must give way."""
-    lanes = network.lanes
-    rows: list[list[tuple[float, float, float]]] = [[] for _ in lanes]
-    by_junction: dict[int, list[int]] = {}
-    for index, lane in enumerate(lanes):
-        if lane.junction >= 0 and lane.kind == net.DRIVING:
-            by_junction.setdefault(lane.junction, []).append(index)
-    for members in by_junction.values():
-        for place, one in enumerate(members):
-            for other in members[place + 1 :]:
-                a, b = lanes[one].centre, lanes[other].centre
-                dx, dy = a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1]
-                reach = NEAR_SHARE * 0.5 * (a[:, None, net.WIDTH] + b[None, :, net.WIDTH])
-                touching = dx * dx + dy * dy < reach * reach
-                if not touching.any():
-                    continue
-                step_a = lanes[one].length / (len(a) - 1)
-                step_b = lanes[other].length / (len(b) - 1)
-                clear_a = (np.flatnonzero(touching.any(axis=1)).max() + 1) * step_a
-                clear_b = (np.flatnonzero(touching.any(axis=0)).max() + 1) * step_b
-                rows[one].append((other, clear_b, float(gives_way(lanes[one], lanes[other]))))
-                rows[other].append((one, clear_a, float(gives_way(lanes[other], lanes[one]))))
-    begins = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    flat = [entry for row in rows for entry in row]
-    return np.array(flat, np.float32).reshape(-1, 3), begins
-
-
-def gives_way(lane: net.Lane, other: net.Lane) -> bool:
-    """Say whether who enters ``lane`` must wait for who enters ``other``.
-
-    The lower rule waits; among equals, who turns left waits for oncoming traffic, and where nothing is
-    signed or signalled, for whoever comes from the right.
-    """
-    mine, theirs = _RANK[lane.rule], _RANK[other.rule]
-    if mine != theirs:
-        return mine < theirs
-    a, b = lane.centre[0], other.centre[0]
-    cos = float(a[net.COS] * b[net.COS] + a[net.SIN] * b[net.SIN])
-    sin = float(a[net.COS] * b[net.SIN] - a[net.SIN] * b[net.COS])
-    if cos < -0.5:
-        return lane.turn == net.LEFT and other.turn != net.LEFT
-    from_the_right = cos < 0.5 and sin > 0  # it drives towards my left
-    return lane.rule != net.SIGNAL and from_the_right
-
-
-def _crossings(
-    network: Network, places: Sequence[net.Crossing]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the crossings, and which lanes each meets at what station and where along the crossing."""
-    rows: list[tuple[float, float, float]] = []
-    table = np.zeros((len(places), CROSSING_COLUMNS), np.float32)
-    sizes = np.array([len(lane.centre) for lane in network.lanes])
-    begins = np.concatenate([[0], np.cumsum(sizes)])
-    points = np.concatenate([lane.centre[:, :2] for lane in network.lanes]).astype(np.float64)
-    within = np.ones(len(points) - 1, bool)  # whether a sample and the next belong to one lane
-    within[begins[1:-1] - 1] = False
-    for crossing, entry in zip(places, table, strict=True):
-        first = len(rows)
-        start, along = crossing.start, crossing.end - crossing.start
-        span = float(along @ along)
-        share = (points - start) @ along / span
-        side = (points - start) @ np.array([-along[1], along[0]])
-        for k in np.flatnonzero(((side[:-1] < 0) != (side[1:] < 0)) & within).tolist():
-            part = side[k] / (side[k] - side[k + 1])
-            at = share[k] + part * (share[k + 1] - share[k])
-            if 0 <= at <= 1:
-                index = int(np.searchsorted(begins, k, side="right")) - 1
-                step = network.lanes[index].length / (sizes[index] - 1)
-                rows.append((index, (k - begins[index] + part) * step, at * math.sqrt(span)))
-        rows[first + MOST_CROSSED :] = []
-        entry[:] = (*crossing.start, *crossing.end, crossing.width, crossing.group, first, len(rows) - first)
-    return table, np.array(rows, np.float32).reshape(-1, 3)
 
 
 def _spawn(network: Network, paths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmenvs.core.arrays import BoolArray
+from mmenvs.core.arrays import FloatArray as AnyFloats
+from mmenvs.core.kernels import device_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.clearance import Outlines, clearances, keep_apart
 from mmenvs.driving.roads.network import FloatArray, Network
@@ -29,6 +31,7 @@ _TOWN = 250.0 * 250.0  # [m2]
 _RANGE = 24.0  # how far from the paved ground things are placed [m]
 _SEEK = 14.0  # how far from a lane its paved edge is looked for [m]
 _STRIDE = 0.25  # steps of that search [m]
+_STEPS = round(_SEEK / _STRIDE)
 _CELL = 0.5  # of the distance grid [m]
 _MOST_CELLS = 3000  # per side of the distance grid
 _SMALLEST_BLOCK = 2500.0  # with houses on it; what is smaller is an island in the road [m2]
@@ -194,17 +197,49 @@ def _verge(network: Network, land: _Land) -> _Verge:
     centre = np.concatenate([none, *(network.lanes[lane].centre for lane in lanes)]).astype(np.float64)
     along = np.repeat(np.array(sides), counts)
     x, y, cos, sin = (centre[:, column] for column in (net.X, net.Y, net.COS, net.SIN))
-    reach = 0.5 * centre[:, net.WIDTH] + np.arange(0.0, _SEEK, _STRIDE)[:, None]
-    at = (x - along * sin * reach, y + along * cos * reach)
-    off_road = _look_up(land, land.road, *at) == 0
-    off_paved = _look_up(land, land.away, *at) > 0
-    kerb, edge = (reach[free.argmax(axis=0), np.arange(len(x))] for free in (off_road, off_paved))
+    kerb, edge, found = np.empty(len(x)), np.empty(len(x)), np.empty(len(x), np.bool_)
+    _seek_edges(centre, along, land, kerb, edge, found)
     sample = np.arange(len(x)) - np.repeat(np.cumsum(counts) - counts, counts)
     last = np.repeat(counts - 1, counts)
     verge = _Verge(
         x, y, cos, sin, along, kerb, edge, sample, last, np.repeat(np.array(lanes, np.int64), counts)
     )
-    return verge.take(np.asarray(off_paved.any(axis=0)))
+    return verge.take(found)
+
+
+@device_function
+def _seek_edges(
+    centre: AnyFloats, along: AnyFloats, land: _Land, kerb: AnyFloats, edge: AnyFloats, found: BoolArray
+) -> None:
+    """Step away from lanes until asphalt ends, and until all paved ground does.
+
+    Args:
+        centre: Samples of the lanes, shape (places, LANE_COLUMNS).
+        along: Side of each, 1 for left, shape (places,).
+        land: The ground.
+        kerb: Gets how far asphalt reaches from the lane's centre [m], shape (places,).
+        edge: Gets how far paved ground reaches [m], shape (places,).
+        found: Gets whether the paved ground ends at all, shape (places,).
+    """
+    rows, columns = land.road.shape
+    for k in range(len(centre)):
+        half = 0.5 * centre[k, net.WIDTH]
+        kerb[k] = edge[k] = half
+        found[k] = False
+        on_road = True
+        for step in range(_STEPS):
+            reach = half + step * _STRIDE
+            x = centre[k, net.X] - along[k] * centre[k, net.SIN] * reach
+            y = centre[k, net.Y] + along[k] * centre[k, net.COS] * reach
+            column = min(max(int((x - land.low[0]) / land.cell + 0.5), 0), columns - 1)
+            row = min(max(int((y - land.low[1]) / land.cell + 0.5), 0), rows - 1)
+            if on_road and land.road[row, column] == 0:
+                on_road = False
+                kerb[k] = reach
+            if land.away[row, column] > 0.0:
+                edge[k] = reach
+                found[k] = True
+                break
 
 
 # ---------------------------------------------------------------- what stands where
@@ -328,8 +363,9 @@ def _stands_free(items: _Floats, outlines: Outlines, land: _Land) -> BoolArray:
     free = roughly >= gaps.min(axis=1) + narrow - 1.5 * land.cell
     houses = items[:, net.S_KIND] == net.HOUSE
     free &= ~houses | (_look_up(land, land.block, items[:, net.S_X], items[:, net.S_Y]) == 1)
-    exact = clearances(items[free], outlines, 2.5)
-    free[free] = (exact >= gaps[free]).all(axis=1)
+    wide = np.hypot(items[:, net.S_HALF_LENGTH], items[:, net.S_HALF_WIDTH])
+    near = free & (roughly < gaps.max(axis=1) + wide + 1.5 * land.cell)
+    free[near] = (clearances(items[near], outlines, 2.5) >= gaps[near]).all(axis=1)
     return np.asarray(free)
 
 

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mmenvs.core.arrays import ByteArray, FloatArray
+from mmenvs.core.kernels import device_function
 from mmenvs.driving.roads import network as net
 from mmenvs.driving.roads.network import Network
 from mmenvs.driving.sensors import instruction as words
@@ -146,7 +148,7 @@ def trace_path(network: Network, route: Route, mask: DrivableMask) -> NDArray[np
     lane = line[nearest, 3]
     station = line[nearest, 4] + at_metres - along[nearest]
     heading = _smooth(_headings(x, y))
-    curvature = _smooth(np.gradient(heading)) if count > 2 else np.zeros(count)
+    curvature = _smooth(_slope(heading)) if count > 2 else np.zeros(count)
     path = np.zeros((count, PATH_COLUMNS), np.float32)
     gate, gate_lane = _gates(network, lane)
     pose = (x, y, np.cos(heading), np.sin(heading), curvature)
@@ -194,6 +196,11 @@ def _trace_chain(network: Network, chain: Sequence[int]) -> NDArray[np.float64]:
     first = network.lanes[chain[0]]
     count = max(math.ceil(first.length), 2) + 1
     share = np.linspace(0.0, 1.0, count)
+    if len(chain) == 1:
+        rows = np.zeros((count, 6))
+        rows[:, :2] = _at_shares(network, chain[0], share)[:, :2]
+        rows[:, 2], rows[:, 3], rows[:, 4] = first.limit, chain[0], first.length * share
+        return rows
     centres = [_at_shares(network, lane, share) for lane in chain]
     rows = np.zeros((count, 6))
     changes = len(chain) - 1
@@ -229,10 +236,18 @@ def _at_shares(network: Network, lane: int, share: NDArray[np.float64]) -> NDArr
 
 
 def _headings(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    heading = np.unwrap(np.arctan2(np.gradient(y), np.gradient(x)))
+    heading = np.unwrap(np.arctan2(_slope(y), _slope(x)))
     if len(heading) > 2:
         heading[0], heading[-1] = 2 * heading[0] - heading[1], 2 * heading[-1] - heading[-2]
     return np.asarray(heading)
+
+
+def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slope at each sample; numpy's own function takes longer to look at its arguments."""
+    slope = np.empty(len(values))
+    slope[1:-1] = 0.5 * (values[2:] - values[:-2])
+    slope[0], slope[-1] = values[1] - values[0], values[-1] - values[-2]
+    return slope
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -258,18 +273,42 @@ class DrivableMask:
 
     def edges(self, path: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how far the asphalt reaches to the left and to the right of each sample [m]."""
-        distance = np.arange(0.0, EDGE_REACH, _CELL)
-        pose = path.astype(np.float64)
-        sides = []
-        for side in (1.0, -1.0):
-            x = pose[:, P_X, None] - side * pose[:, P_SIN, None] * distance
-            y = pose[:, P_Y, None] + side * pose[:, P_COS, None] * distance
-            column = ((x - self.origin[0]) / _CELL).astype(int)
-            row = ((y - self.origin[1]) / _CELL).astype(int)
-            inside = (column >= 0) & (row >= 0) & (column < self.cells.shape[1]) & (row < self.cells.shape[0])
-            column, row = np.where(inside, column, 0), np.where(inside, row, 0)
-            free = inside & (self.cells[row, column] > 0)
-            blocked = ~free
-            first = np.where(blocked.any(axis=1), blocked.argmax(axis=1), len(distance))
-            sides.append(np.maximum((first - 1) * _CELL, 0.0))  # fillPoly covers what it touches
-        return sides[0], sides[1]
+        reach = np.empty((2, len(path)))
+        distances = np.arange(0.0, EDGE_REACH, _CELL)
+        _find_edges(path, self.cells, float(self.origin[0]), float(self.origin[1]), distances, reach)
+        return reach[0], reach[1]
+
+
+@device_function
+def _find_edges(
+    path: FloatArray,
+    cells: ByteArray,
+    origin_x: float,
+    origin_y: float,
+    distances: FloatArray,
+    reach: FloatArray,
+) -> None:
+    """Step across the mask to both sides of each sample; see :meth:`DrivableMask.edges`.
+
+    Args:
+        path: Samples, of which the pose counts, shape (samples, PATH_COLUMNS).
+        cells: 1 on asphalt, shape (rows, columns).
+        origin_x: East of the mask's corner [m].
+        origin_y: North of the mask's corner [m].
+        distances: Steps [m].
+        reach: Gets the distances [m], shape (2, samples).
+    """
+    rows, columns = cells.shape
+    for sample in range(len(path)):
+        x, y = np.float64(path[sample, P_X]), np.float64(path[sample, P_Y])
+        cos, sin = np.float64(path[sample, P_COS]), np.float64(path[sample, P_SIN])
+        for k in range(2):
+            side = 1.0 if k == 0 else -1.0
+            first = 0
+            while first < len(distances):
+                column = int((x - side * sin * distances[first] - origin_x) / _CELL)
+                row = int((y + side * cos * distances[first] - origin_y) / _CELL)
+                if column < 0 or row < 0 or column >= columns or row >= rows or cells[row, column] == 0:
+                    break
+                first += 1
+            reach[k, sample] = max((first - 1) * _CELL, 0.0)  # fillPoly covers what it touches

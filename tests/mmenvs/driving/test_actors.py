@@ -48,10 +48,10 @@ from mmenvs.driving.roads.compiled import (
     L_RULE,
     MOST_SUCCESSORS,
     compile_network,
-    gives_way,
 )
 from mmenvs.driving.roads.ground import rasterise_network
 from mmenvs.driving.roads.lanes import place_on_lane
+from mmenvs.driving.roads.meetings import gives_way
 from mmenvs.driving.roads.routes import P_LEFT, find_route
 
 
