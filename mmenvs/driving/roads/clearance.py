@@ -50,30 +50,32 @@ def clearances(items: AnyFloats, outlines: Outlines, reach: float) -> NDArray[np
         x, y = items[k, net.S_X], items[k, net.S_Y]
         length, width = items[k, net.S_HALF_LENGTH], items[k, net.S_HALF_WIDTH]
         cos, sin = items[k, net.S_COS], items[k, net.S_SIN]
-        radius = math.hypot(length, width) + reach
+        size = math.hypot(length, width)
         for area in range(len(outlines.kinds)):
-            bounds = outlines.bounds[area]
+            bounds, best = outlines.bounds[area], result[k, outlines.kinds[area]]
+            if best == 0.0:
+                continue
+            radius = size + best  # what is farther away than what has been found does not matter
             if x < bounds[0] - radius or y < bounds[1] - radius:
                 continue
             if x > bounds[2] + radius or y > bounds[3] + radius:
                 continue
-            best = result[k, outlines.kinds[area]]
             end = outlines.first[area + 1]
             bx, by = outlines.points[end - 1, 0] - x, outlines.points[end - 1, 1] - y
+            dx, dy = bx * cos + by * sin, by * cos - bx * sin
             inside = False
             for corner in range(outlines.first[area], end):
                 ax, ay = bx, by
                 bx, by = outlines.points[corner, 0] - x, outlines.points[corner, 1] - y
                 if (ay > 0.0) != (by > 0.0) and ax + (bx - ax) * ay / (ay - by) > 0.0:
                     inside = not inside
-                if min(ax, bx) > radius or max(ax, bx) < -radius or min(ay, by) > radius:
+                cx, cy = dx, dy
+                dx, dy = bx * cos + by * sin, by * cos - bx * sin
+                if min(cx, dx) > length + best or max(cx, dx) < -length - best:
                     continue
-                if max(ay, by) < -radius:
+                if min(cy, dy) > width + best or max(cy, dy) < -width - best:
                     continue
-                distance = _box_to_segment(
-                    ax * cos + ay * sin, ay * cos - ax * sin, bx * cos + by * sin, by * cos - bx * sin,
-                    length, width,
-                )  # fmt: skip
+                distance = _box_to_segment(cx, cy, dx, dy, length, width)
                 best = min(best, distance)
             result[k, outlines.kinds[area]] = 0.0 if inside else best
     return result
@@ -95,17 +97,18 @@ def _box_to_segment(ax: float, ay: float, bx: float, by: float, length: float, w
             enter, leave = max(enter, min(one, two)), min(leave, max(one, two))
     if enter <= leave:
         return 0.0
-    best = min(
-        math.hypot(max(abs(ax) - length, 0.0), max(abs(ay) - width, 0.0)),
-        math.hypot(max(abs(bx) - length, 0.0), max(abs(by) - width, 0.0)),
-    )
+    one, two = max(abs(ax) - length, 0.0), max(abs(ay) - width, 0.0)
+    best = one * one + two * two
+    one, two = max(abs(bx) - length, 0.0), max(abs(by) - width, 0.0)
+    best = min(best, one * one + two * two)
     square = max(dx * dx + dy * dy, 1e-12)
     for corner in range(4):
         cx = length if corner & 1 else -length
         cy = width if corner & 2 else -width
         share = min(max(((cx - ax) * dx + (cy - ay) * dy) / square, 0.0), 1.0)
-        best = min(best, math.hypot(ax + share * dx - cx, ay + share * dy - cy))
-    return best
+        one, two = ax + share * dx - cx, ay + share * dy - cy
+        best = min(best, one * one + two * two)
+    return math.sqrt(best)
 
 
 @allocating_function

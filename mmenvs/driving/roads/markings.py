@@ -22,7 +22,7 @@ def zebra(crossing: Crossing) -> list[Stroke]:
     middles = (
         crossing.start + (0.5 * length + PERIOD * (np.arange(count) - 0.5 * (count - 1)))[:, None] * ahead
     )
-    return [Stroke(np.stack([middle - half, middle + half]), STRIPE) for middle in middles]
+    return [Stroke(line, STRIPE) for line in np.stack([middles - half, middles + half], 1)]
 
 
 def outline_of(spot: Spot) -> list[Stroke]:
