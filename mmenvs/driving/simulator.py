@@ -374,14 +374,15 @@ class DrivingSimulator(Simulator):
         return self.params, self._instruments, self._view, self.worlds, self.roads, self.maps, self._outputs
 
     def _compile(self, which: NDArray[np.int64]) -> None:
-        """Get all kernels ready; on a fresh installation two processes share that work."""
-        helper = None
+        """Get all kernels ready; on a fresh installation three processes share that work."""
+        helpers = []
         if not is_cached(observing.observe_worlds):
-            helper = compile_aside(__name__, "compile_observer")
+            helpers = [compile_aside(__name__, name) for name in ("compile_observer", "compile_roads")]
         self._bind(kernels.reset_worlds, which, *self._reset_arguments())
         self._bind(kernels.step_worlds, which, *self._step_arguments(np.zeros((self.num_worlds, 2))))
-        if helper is not None:
-            helper.wait()
+        for helper in helpers:
+            if helper is not None:
+                helper.wait()
         self._bind(observing.observe_worlds, which, *self._observe_arguments())
 
     def _bind(self, function: Any, which: NDArray[np.int64], *arguments: Any) -> Any:
@@ -397,8 +398,12 @@ class DrivingSimulator(Simulator):
         self.pool.run(entry, which, *arguments, count=len(which))
 
 
-def compile_observer() -> None:
-    """Compile what makes a map and the kernel of the sensors, and leave it in the cache."""
+def compile_roads() -> None:
+    """Compile what makes a map, and leave it in the cache."""
     compile_map(DrivingConfig(), 0)
+
+
+def compile_observer() -> None:
+    """Compile the kernel of the sensors, and leave it in the cache."""
     simulator = DrivingSimulator(1, DrivingConfig())
     simulator._bind(observing.observe_worlds, np.zeros(1, np.int64), *simulator._observe_arguments())
