@@ -6,6 +6,7 @@ import pickle
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
@@ -19,6 +20,7 @@ _FAULTS = (
     *(ValueError, RuntimeError, KeyError, AttributeError, TypeError, AssertionError),
     *(EOFError, ImportError, pickle.UnpicklingError, zlib.error),
 )
+_WITHOUT_BUFFER: dict[str, Any] = {"buffer_size": 1, "replay_buffer_class": None, "replay_buffer_kwargs": {}}
 
 
 def load_checkpoint(
@@ -38,7 +40,8 @@ def load_checkpoint(
     """
     check_archive(file)
     try:
-        model = kind.load(file, device=device)
+        # Who only acts needs no replay buffer: neither its memory nor the environment that one of goals asks.
+        model = kind.load(file, device=device, custom_objects=_WITHOUT_BUFFER)
     except _FAULTS as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"cannot load {file} as a model of {kind.__name__}: {reason}") from error

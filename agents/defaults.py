@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.algorithms import DQNConfig, PPOConfig, SACConfig
+from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
 from agents.train_config import TrainConfig
 
 #: Task to the run that is known to work on it.

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from agents.policies import Policy, PolicyFunction, policy_for
+from agents.policies import Policy, PolicyFunction, policy_for, restart
 from agents.vec_env import find_spec, make_vector
 from mmenvs import ENVIRONMENTS
 from mmenvs.core.vector_env import WorldVectorEnv
@@ -186,6 +186,7 @@ def _play(
         if ended.any():
             playing = np.where(finished & counted, following, playing)
             observations = _reset(env, playing, ended, first_seed)
+            restart(act, ended)
 
 
 def _reset(

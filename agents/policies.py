@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.deployed import Policy as ExportedPolicy
@@ -61,7 +63,61 @@ def model_policy(
     """
     layout = ChannelsFirst(env.single_observation_space)
     check_spaces(model, layout.space, env.single_action_space)
+    if isinstance(model, RecurrentPPO):
+        return RecurrentPolicy(model, layout, env.num_envs, deterministic)
+    if isinstance(model, MaskablePPO):
+        return lambda observations: model.predict(
+            layout.view(observations), deterministic=deterministic, action_masks=action_masks(env)
+        )[0]
     return lambda observations: model.predict(layout.view(observations), deterministic=deterministic)[0]
+
+
+class RecurrentPolicy:
+    """A policy with a memory for each world, which whoever resets a world must clear."""
+
+    def __init__(
+        self, model: RecurrentPPO, layout: ChannelsFirst, num_envs: int, deterministic: bool = True
+    ) -> None:
+        """Begin with empty memories."""
+        self._model, self._layout, self._deterministic = model, layout, deterministic
+        self._memory: tuple[NDArray[Any], ...] | None = None
+        self._fresh = np.ones(num_envs, bool)
+
+    def __call__(self, observations: Any) -> NDArray[Any]:
+        """Choose the actions of all worlds."""
+        actions, self._memory = self._model.predict(
+            self._layout.view(observations),
+            state=self._memory,
+            episode_start=self._fresh,
+            deterministic=self._deterministic,
+        )
+        self._fresh = np.zeros_like(self._fresh)
+        return actions
+
+    def restart(self, worlds: NDArray[np.bool_]) -> None:
+        """Clear the memories of some worlds: their next observation begins an episode."""
+        self._fresh = self._fresh | worlds
+
+
+def restart(policy: PolicyFunction, worlds: NDArray[np.bool_]) -> None:
+    """Tell a policy in which worlds, bool of shape (num_envs,), an episode begins, if it wants to know."""
+    if isinstance(policy, RecurrentPolicy):
+        policy.restart(worlds)
+
+
+def action_masks(env: VectorEnv[Any, Any, Any]) -> NDArray[np.bool_]:
+    """Return which actions each world allows, bool of shape (num_envs, actions).
+
+    Raises:
+        ValueError: If the environment has no method ``action_masks()``.
+    """
+    inner: Any = env.unwrapped
+    if hasattr(inner, "action_masks"):
+        return np.asarray(inner.action_masks(), bool)
+    try:
+        return np.stack([single.get_wrapper_attr("action_masks")() for single in inner.envs])
+    except AttributeError:
+        raise ValueError(f"the policy needs action_masks(), which {inner} has not") from None
 
 
 def expert_policy(env: VectorEnv[Any, Any, Any]) -> PolicyFunction:

@@ -10,15 +10,19 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from agents.algorithms import (
+from agents.algorithm_config import (
     OFF_POLICY,
     A2CConfig,
     Algo,
     AlgorithmConfig,
     DQNConfig,
+    MaskablePPOConfig,
     PPOConfig,
+    QRDQNConfig,
+    RecurrentPPOConfig,
     SACConfig,
     TD3Config,
+    TQCConfig,
 )
 from agents.config import EncoderConfig, require, require_positive
 
@@ -79,6 +83,10 @@ class TrainConfig:
         dqn: Settings of DQN.
         sac: Settings of SAC.
         td3: Settings of TD3.
+        recurrent_ppo: Settings of RecurrentPPO.
+        maskable_ppo: Settings of MaskablePPO.
+        qrdqn: Settings of QR-DQN.
+        tqc: Settings of TQC.
     """
 
     env_id: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="ENV_ID")]
@@ -101,6 +109,10 @@ class TrainConfig:
     dqn: DQNConfig = field(default_factory=DQNConfig)
     sac: SACConfig = field(default_factory=SACConfig)
     td3: TD3Config = field(default_factory=TD3Config)
+    recurrent_ppo: RecurrentPPOConfig = field(default_factory=RecurrentPPOConfig)
+    maskable_ppo: MaskablePPOConfig = field(default_factory=MaskablePPOConfig)
+    qrdqn: QRDQNConfig = field(default_factory=QRDQNConfig)
+    tqc: TQCConfig = field(default_factory=TQCConfig)
 
     def __post_init__(self) -> None:
         """Check the fields."""

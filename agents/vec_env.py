@@ -191,6 +191,13 @@ class GymVecEnv(VecEnv):
         value = getattr(inner, attr_name)
         return [value for _ in worlds]
 
+    def has_attr(self, attr_name: str) -> bool:
+        """Say whether every world has an attribute or a method, without calling it as Gymnasium would."""
+        inner: Any = self.env.unwrapped
+        if hasattr(inner, attr_name) or not hasattr(inner, "envs"):
+            return hasattr(inner, attr_name)
+        return all(single.has_wrapper_attr(attr_name) for single in inner.envs)
+
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Set an attribute of the worlds.
 
@@ -216,9 +223,15 @@ class GymVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method: of each chosen world, or once of a native environment, whose answer all share."""
+        """Call a method: of each chosen world, or once of a native environment, whose answer all share.
+
+        What a native environment answers to ``action_masks()`` has one row per world, and is told apart.
+        """
         worlds = list(self._get_indices(indices))
         inner: Any = self.env.unwrapped
+        if method_name == "action_masks" and hasattr(inner, method_name):
+            masks = inner.action_masks()
+            return [masks[world] for world in worlds]
         if hasattr(inner, method_name) or not hasattr(inner, "call"):
             answer = getattr(inner, method_name)(*method_args, **method_kwargs)
             return [answer for _ in worlds]
@@ -279,6 +292,13 @@ class ScaledReward(VecEnvWrapper):
         """Advance every world by the remembered actions."""
         observations, rewards, dones, infos = self.venv.step_wait()
         return observations, rewards * self.scale, dones, infos
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Call a method of the worlds; rewards that are computed for other goals are scaled, too."""
+        answers = super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
+        return [answer * self.scale for answer in answers] if method_name == "compute_reward" else answers
 
 
 class ChannelsFirst:

@@ -22,7 +22,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from agents.algorithms import PPOConfig, make_model
+from agents.algorithm_config import PPOConfig
+from agents.algorithms import make_model
 from agents.config import EncoderConfig
 from agents.deployed import Policy, measure_latency
 from agents.export import export_policy

@@ -16,7 +16,8 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.algorithms import A2CConfig, Algo, DQNConfig, PPOConfig, SACConfig, TD3Config, make_model
+from agents.algorithm_config import A2CConfig, Algo, DQNConfig, PPOConfig, SACConfig, TD3Config
+from agents.algorithms import make_model
 from agents.config import EncoderConfig, HistoryConfig, ImageConfig, ObjectsConfig, ScanConfig, VectorConfig
 from agents.vec_env import GymVecEnv
 from mmenvs.spaces import History, Image, Objects, Scan, Tokens, Vector

@@ -23,7 +23,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from agents.algorithms import Algo
+from agents.algorithm_config import Algo
 from agents.deployed import Policy
 from agents.export import check_export, export_policy
 from agents.export_command import observations_of

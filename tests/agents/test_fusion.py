@@ -9,7 +9,8 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-from agents.algorithms import A2CConfig, PPOConfig, SACConfig, make_model
+from agents.algorithm_config import A2CConfig, PPOConfig, SACConfig
+from agents.algorithms import make_model
 from agents.config import AttentionConfig, EncoderConfig
 from agents.extractor import MultimodalExtractor
 from agents.fusion import FUSIONS, ConcatFusion, Fusion

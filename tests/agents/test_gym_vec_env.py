@@ -10,7 +10,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecTransposeImage
 
-from agents.algorithms import PPOConfig, make_model
+from agents.algorithm_config import PPOConfig
+from agents.algorithms import make_model
 from agents.config import EncoderConfig
 from agents.vec_env import GymVecEnv, make_vec_env
 from mmenvs.spaces import Image

@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
-from agents.algorithms import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
+from agents.algorithm_config import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
 from agents.callbacks import CurvePoint, HurriedSchedule, save_checkpoint
 from agents.config import EncoderConfig
 from agents.defaults import DEFAULTS, defaults_for
