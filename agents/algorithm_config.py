@@ -18,8 +18,8 @@ OFF_POLICY: tuple[Algo, ...] = ("dqn", "sac", "td3", "qrdqn", "tqc")
 
 
 @dataclass(frozen=True)
-class PPOConfig:
-    """Proximal policy optimisation (Schulman et al., 2017), with few large minibatches.
+class ProximalConfig:
+    """What all kinds of proximal policy optimisation (Schulman et al., 2017) have: few large minibatches.
 
     A rollout holds ``n_steps`` steps of every world.  With ``anneal`` the learning rate falls linearly to
     nearly zero over the steps of the run, which calms the last policy.
@@ -42,6 +42,18 @@ class PPOConfig:
         """Check the fields."""
         require_positive(self, "n_steps", "batch_size", "n_epochs")
         _check_rates(self)
+
+
+@dataclass(frozen=True)
+class PPOConfig(ProximalConfig):
+    """Settings of :class:`~agents.accelerated.AcceleratedPPO`, whose rollouts stay on the training device.
+
+    ``autocast`` computes in bfloat16 and ``compile_encoder`` compiles the network below the policy; both pay
+    on a GPU alone.
+    """
+
+    autocast: bool = False
+    compile_encoder: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,10 +160,10 @@ class TD3Config:
 
 
 @dataclass(frozen=True)
-class RecurrentPPOConfig(PPOConfig):
+class RecurrentPPOConfig(ProximalConfig):
     """PPO over a recurrent policy, which remembers what it saw before (sb3-contrib).
 
-    Each minibatch holds whole sequences, one after another: it is slower than :class:`PPOConfig` by the
+    Each minibatch holds whole sequences, one after another: it is slower than PPO by the
     length of an episode, and worth it only where one observation does not say enough.
 
     ``lstm_hidden_size`` is the size of the memory, ``shared_lstm`` whether policy and value function have one
@@ -169,7 +181,7 @@ class RecurrentPPOConfig(PPOConfig):
 
 
 @dataclass(frozen=True)
-class MaskablePPOConfig(PPOConfig):
+class MaskablePPOConfig(ProximalConfig):
     """PPO that never chooses an action that the environment forbids (Huang and Ontañón, 2022; sb3-contrib).
 
     The environment must have a method ``action_masks()``; others are refused.
@@ -208,7 +220,7 @@ class TQCConfig(SACConfig):
 
 
 #: Settings of any algorithm; those of sb3-contrib are kinds of these.
-AlgorithmConfig = PPOConfig | A2CConfig | DQNConfig | SACConfig | TD3Config
+AlgorithmConfig = ProximalConfig | A2CConfig | DQNConfig | SACConfig | TD3Config
 
 
 def _check_rates(config: AlgorithmConfig) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from sb3_contrib import QRDQN, TQC, MaskablePPO, RecurrentPPO
 from sb3_contrib.common.maskable.utils import is_masking_supported
-from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3 import A2C, DQN, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.preprocessing import is_image_space
@@ -18,13 +18,14 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch.optim import AdamW
 
+from agents.accelerated import AcceleratedPPO
 from agents.algorithm_config import OFF_POLICY, Algo, AlgorithmConfig
 from agents.config import EncoderConfig
 from agents.extractor import MultimodalExtractor
 from agents.hindsight import HindsightBuffer, check_goals
 
 CLASSES: dict[Algo, type[BaseAlgorithm]] = {
-    "ppo": PPO,
+    "ppo": AcceleratedPPO,
     "a2c": A2C,
     "dqn": DQN,
     "sac": SAC,

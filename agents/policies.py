@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -9,7 +10,6 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.deployed import Policy as ExportedPolicy
@@ -63,20 +63,27 @@ def model_policy(
     """
     layout = ChannelsFirst(env.single_observation_space)
     check_spaces(model, layout.space, env.single_action_space)
-    if isinstance(model, RecurrentPPO):
+    if _is(model, "RecurrentPPO"):
         return RecurrentPolicy(model, layout, env.num_envs, deterministic)
-    if isinstance(model, MaskablePPO):
-        return lambda observations: model.predict(
+    if _is(model, "MaskablePPO"):
+        masked: Any = model
+        return lambda observations: masked.predict(
             layout.view(observations), deterministic=deterministic, action_masks=action_masks(env)
         )[0]
     return lambda observations: model.predict(layout.view(observations), deterministic=deterministic)[0]
+
+
+def _is(model: BaseAlgorithm, kind: str) -> bool:
+    """Say whether a model is of a class of sb3-contrib, which need not be installed where it is not."""
+    contrib = sys.modules.get("sb3_contrib")
+    return contrib is not None and isinstance(model, getattr(contrib, kind))
 
 
 class RecurrentPolicy:
     """A policy with a memory for each world, which whoever resets a world must clear."""
 
     def __init__(
-        self, model: RecurrentPPO, layout: ChannelsFirst, num_envs: int, deterministic: bool = True
+        self, model: BaseAlgorithm, layout: ChannelsFirst, num_envs: int, deterministic: bool = True
     ) -> None:
         """Begin with empty memories."""
         self._model, self._layout, self._deterministic = model, layout, deterministic

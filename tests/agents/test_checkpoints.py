@@ -61,8 +61,8 @@ def test_damaged_zip_files(run: Path) -> None:
     [
         ({"without": "policy.pth"}, r"it lacks \['policy.pth'\]"),
         ({"without": "data"}, r"it lacks \['data'\]"),
-        ({"drop_from_data": "observation_space"}, "as a model of PPO: .*observation_space"),
-        ({"drop_from_data": "policy_class"}, "as a model of PPO: .*policy_class"),
+        ({"drop_from_data": "observation_space"}, "as a model of AcceleratedPPO: .*observation_space"),
+        ({"drop_from_data": "policy_class"}, "as a model of AcceleratedPPO: .*policy_class"),
     ],
 )
 def test_missing_parts(run: Path, change: dict[str, str], message: str) -> None:

@@ -17,7 +17,6 @@ from gymnasium.vector import AutoresetMode
 from agents.algorithm_config import (
     DQNConfig,
     MaskablePPOConfig,
-    PPOConfig,
     QRDQNConfig,
     RecurrentPPOConfig,
     SACConfig,
@@ -263,8 +262,3 @@ def test_runs_are_reproducible_bit_for_bit(tmp_path: Path) -> None:
             for name in ("a", "b")
         ]
         assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-
-
-def test_the_settings_of_ppo_are_those_of_its_kinds() -> None:
-    assert issubclass(MaskablePPOConfig, PPOConfig)
-    assert issubclass(RecurrentPPOConfig, PPOConfig)
