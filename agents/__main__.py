@@ -74,9 +74,15 @@ def _train(arguments: list[str]) -> None:
     from agents.vec_env import find_spec
 
     resume, rest = _take_option(arguments, "--resume")
-    defaults, rest = _train_defaults(resume, rest)
+    large = "--large-batch" in rest
+    defaults, rest = _train_defaults(resume, [argument for argument in rest if argument != "--large-batch"])
+    if large:
+        from agents.defaults import large_batch
+
+        defaults = large_batch(defaults)
     description = (
-        "Train an agent. --resume DIR goes on with the run in that folder, whose settings are the defaults."
+        "Train an agent. --resume DIR goes on with the run in that folder, whose settings are the defaults; "
+        "--large-batch has settings of PPO for a large GPU as the defaults."
     )
     config = tyro.cli(
         type(defaults), default=defaults, prog="python -m agents train", args=rest, description=description

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
 from agents.train_config import TrainConfig
 
@@ -40,6 +42,27 @@ DEFAULTS: dict[str, TrainConfig] = {
         ),
     )
 }
+
+
+#: Worlds, steps of each in a rollout, and minibatches of a rollout, where a large GPU learns.
+_LARGE = (1024, 32, 8)
+
+
+def large_batch(config: TrainConfig) -> TrainConfig:
+    """Return settings of PPO for a large GPU: many worlds, large minibatches, bfloat16.
+
+    The learning rate grows with the square root of the minibatch, as noise of the gradient falls with it.
+
+    Raises:
+        ValueError: If the algorithm is not PPO.
+    """
+    if config.algo != "ppo":
+        raise ValueError(f"algo={config.algo!r} must be 'ppo' for a large batch")
+    worlds, n_steps, minibatches = _LARGE
+    batch = worlds * n_steps // minibatches
+    rate = config.ppo.learning_rate * min((batch / config.ppo.batch_size) ** 0.5, 2.0)
+    ppo = replace(config.ppo, n_steps=n_steps, batch_size=batch, learning_rate=rate, autocast=True)
+    return replace(config, num_envs=worlds, ppo=ppo)
 
 
 def defaults_for(env_id: str) -> TrainConfig:

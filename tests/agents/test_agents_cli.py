@@ -85,3 +85,12 @@ def test_quickstart_on_another_task(tmp_path: Path) -> None:
     assert list(results) == ["random", "scripted expert", "trained agent"]
     assert (tmp_path / "last.zip").exists()
     assert set(json.loads((tmp_path / "results.json").read_text())) == set(results)
+
+
+def test_large_batches_are_defaults_that_options_may_change(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["train", "toy/Sides-v0", "--large-batch", "--steps", "64", "--out", str(out), *TINY]) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["num_envs"] == 4
+    assert config["ppo"]["autocast"] is True
+    assert config["ppo"]["batch_size"] == 16
