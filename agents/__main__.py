@@ -1,4 +1,4 @@
-"""The command line: ``python -m agents quickstart | train | evaluate | export``."""
+"""The command line: ``python -m agents quickstart | train | evaluate | watch | export``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ USAGE = """usage: python -m agents COMMAND [OPTIONS]
   quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
   train ENV_ID      train an agent
   evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
+  watch RUN         see a policy at work, in a window or as a film
   export RUN        write a trained policy to one file, policy.onnx or policy.pt
 
 python -m agents COMMAND --help lists the options; of train, with the defaults of that ENV_ID."""
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "quickstart": _quickstart,
         "train": _train,
         "evaluate": _evaluate,
+        "watch": _watch,
         "export": _export,
     }
     if not given or given[0] in ("-h", "--help"):
@@ -127,6 +129,14 @@ def _evaluate(arguments: list[str]) -> None:
     from agents.evaluate_command import EvaluateConfig, evaluate_command
 
     evaluate_command(tyro.cli(EvaluateConfig, prog="python -m agents evaluate", args=arguments))
+
+
+def _watch(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.watch_command import WatchConfig, watch_command
+
+    watch_command(tyro.cli(WatchConfig, prog="python -m agents watch", args=arguments))
 
 
 def _export(arguments: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import time
 from collections.abc import Callable
@@ -149,6 +150,49 @@ class Checkpoints(BaseCallback):
             self._due += self._every
             save_checkpoint(self.model, self._folder, f"step_{self.num_timesteps:09d}")
         return True
+
+
+class BestModel(BaseCallback):
+    """Keeps the model with the best success rate, and among equals the best return, as ``best.zip``.
+
+    What counts are the last :data:`WINDOW` training episodes; a validation would take longer than it tells.
+    ``best.json`` says how good it was, so that a run that is resumed goes on from there.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        """Look every ``every`` world steps, and save into ``folder``."""
+        super().__init__()
+        self._folder, self._every, self._due = folder, every, 0
+        self._best: tuple[float, float] | None = None
+
+    def _on_training_start(self) -> None:
+        self._due = self.num_timesteps + self._every
+        note = self._folder / "best.json"
+        if note.exists():
+            kept = json.loads(note.read_text())
+            self._best = (kept["success_rate"] or 0.0, kept["mean_return"])
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._due:
+            self._due = self.num_timesteps + self._every
+            self._look()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        success, mean_return = recent(self.model)
+        if mean_return is None or len(self.model.ep_info_buffer or ()) < WINDOW:
+            return
+        score = (success or 0.0, mean_return)
+        if self._best is not None and score <= self._best:
+            return
+        self._best = score
+        _write_atomically(self._folder / "best.zip", self.model.save)
+        kept = {"steps": self.num_timesteps, "success_rate": success, "mean_return": mean_return}
+        note = json.dumps(kept, indent=1) + "\n"
+        _write_atomically(self._folder / "best.json", lambda file: file.write(note.encode()))
 
 
 class HurriedSchedule:

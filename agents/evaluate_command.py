@@ -58,7 +58,7 @@ def evaluate_command(config: EvaluateConfig, console: Console | None = None) -> 
         ValueError: If the run cannot be loaded, or does not fit the environment.
     """
     console = console or Console()
-    policy, env_id, trained_with = _policy(config)
+    policy, env_id, trained_with = read_policy(config.policy, config.env_id, "evaluate")
     result = evaluate(
         policy,
         env_id,
@@ -77,19 +77,31 @@ def evaluate_command(config: EvaluateConfig, console: Console | None = None) -> 
     return result
 
 
-def _policy(config: EvaluateConfig) -> tuple[Policy, str, Mapping[str, Any]]:
-    """Return the policy, the id of the environment, and the keyword arguments of its training."""
-    for name in get_args(Untrained):
-        if config.policy == name:
-            if config.env_id is None:
-                raise ValueError(f"evaluate {name} needs --env-id")
-            return name, config.env_id, {}
-    path = Path(config.policy)
+def read_policy(name: str, env_id: str | None, command: str) -> tuple[Policy, str, Mapping[str, Any]]:
+    """Read a policy that was named on the command line.
+
+    Args:
+        name: Folder of a run, a zip file in it, an exported file, ``random`` or ``expert``.
+        env_id: Where it shall act; None for where it was trained.
+        command: What asks, for messages.
+
+    Returns:
+        The policy, the id of the environment, and the keyword arguments of its training.
+
+    Raises:
+        ValueError: If it cannot be loaded, or nothing says where it shall act.
+    """
+    if name in get_args(Untrained):
+        if env_id is None:
+            raise ValueError(f"{command} {name} needs --env-id")
+        untrained: Any = name
+        return untrained, env_id, {}
+    path = Path(name)
     if path.suffix in FORMATS:
         exported = ExportedPolicy.load(path)
-        env_id = config.env_id or exported.metadata["env_id"]
+        env_id = env_id or exported.metadata["env_id"]
         if env_id is None:
-            raise ValueError(f"{path} does not say where it was trained: evaluate needs --env-id")
+            raise ValueError(f"{path} does not say where it was trained: {command} needs --env-id")
         return exported, env_id, exported.metadata["env_kwargs"]
     model, run = load_model(path)
-    return model, config.env_id or run.env_id, run.env_kwargs
+    return model, env_id or run.env_id, run.env_kwargs

@@ -62,7 +62,7 @@ def film_gif(
         frames = _play(model, env, scenario, native, height, longest)
     finally:
         env.close()
-    _write_gif(frames, path, speed)
+    write_gif(frames, path, speed)
     return True
 
 
@@ -142,7 +142,8 @@ def _play(
     return [*frames, compose(view, observation, env.observation_space, height)]
 
 
-def _write_gif(frames: list[Frame], path: Path, fps: int) -> None:
+def write_gif(frames: list[Frame], path: Path, fps: int) -> None:
+    """Write frames of one shape as an animated GIF; needs Pillow."""
     from PIL import Image as Picture
 
     # One palette for the whole film keeps it small and keeps colours from flickering.

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms import CLASSES, make_model
 from agents.callbacks import (
+    BestModel,
     Checkpoints,
     CurvePoint,
     LearningCurve,
@@ -41,8 +42,8 @@ class TrainResult:
 
     Attributes:
         model: The trained model.
-        run_dir: Its folder, with ``config.json``, ``last.zip``, ``curve.csv``, ``checkpoints/`` and, where
-            TensorBoard is installed, ``tensorboard/``.
+        run_dir: Its folder, with ``config.json``, ``last.zip``, ``best.zip``, ``curve.csv``, ``checkpoints/``
+            and, where TensorBoard is installed, ``tensorboard/``.
         steps: World steps in all.
         seconds: Seconds of training in this call.
         stopped_by: ``"steps"``, ``"target_success"``, ``"max_minutes"`` or ``"interrupted"``.
@@ -153,7 +154,7 @@ def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) ->
         weight_decay=config.weight_decay,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for old in ("curve.csv", "last.zip", "last_buffer.pkl"):
+    for old in ("curve.csv", "last.zip", "last_buffer.pkl", "best.zip", "best.json"):
         (folder / old).unlink(missing_ok=True)
     config.save(folder / "config.json")
     return model
@@ -178,13 +179,15 @@ def _learn(
     remaining = config.steps - model.num_timesteps
     if remaining <= 0:
         raise ValueError(f"steps={config.steps} must exceed the {model.num_timesteps} that the run has done")
-    curve = LearningCurve(folder / "curve.csv", max(config.steps // 200, 1))
+    every = max(config.steps // 200, 1)
+    curve = LearningCurve(folder / "curve.csv", every)
     stop = StopWhen(config.target_success, config.max_minutes)
     bar = ProgressBar(config.steps, config.env_id, console)
     stopped_by = "interrupted"
     began = time.perf_counter()
     try:
-        callbacks = [bar, curve, Checkpoints(folder, config.checkpoint_every), stop, *extra]
+        kept = (Checkpoints(folder, config.checkpoint_every), BestModel(folder, every))
+        callbacks = [bar, curve, *kept, stop, *extra]
         model.learn(remaining, callback=callbacks, reset_num_timesteps=False, tb_log_name=config.algo)
         stopped_by = stop.reason
     except KeyboardInterrupt:
