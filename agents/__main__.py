@@ -1,4 +1,4 @@
-"""The command line: ``python -m agents quickstart | train | evaluate | watch | export``."""
+"""The command line: ``python -m agents quickstart | train | tune | evaluate | watch | export``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ USAGE = """usage: python -m agents COMMAND [OPTIONS]
   quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
   train ENV_ID      train an agent
   evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
+  tune ENV_ID       search settings for an agent
   watch RUN         see a policy at work, in a window or as a film
   export RUN        write a trained policy to one file, policy.onnx or policy.pt
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "quickstart": _quickstart,
         "train": _train,
         "evaluate": _evaluate,
+        "tune": _tune,
         "watch": _watch,
         "export": _export,
     }
@@ -129,6 +131,17 @@ def _evaluate(arguments: list[str]) -> None:
     from agents.evaluate_command import EvaluateConfig, evaluate_command
 
     evaluate_command(tyro.cli(EvaluateConfig, prog="python -m agents evaluate", args=arguments))
+
+
+def _tune(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.tuning import TuneConfig, tune
+    from agents.vec_env import find_spec
+
+    config = tyro.cli(TuneConfig, prog="python -m agents tune", args=arguments)
+    find_spec(config.env_id)
+    tune(config)
 
 
 def _watch(arguments: list[str]) -> None:
