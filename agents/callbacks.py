@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 #: Episodes over which success rate and return are averaged while a model learns.
 WINDOW = 100
@@ -135,21 +136,63 @@ class LearningCurve(BaseCallback):
 
 
 class Checkpoints(BaseCallback):
-    """Saves the model every so many world steps."""
+    """Saves the model every so many world steps.
 
-    def __init__(self, folder: Path, every: int) -> None:
-        """Save into ``folder`` every ``every`` world steps; 0 for never."""
+    With an on-policy algorithm, whose rollouts are over when a checkpoint is due, all worlds then begin anew,
+    and so do all random numbers, from a seed that follows from the steps so far: whoever goes on from the
+    checkpoint does, bit for bit, what the run itself does.  Nothing is lost by it, because the critic says
+    what an episode that goes on at the end of a rollout is still worth.
+    """
+
+    def __init__(self, folder: Path, every: int, seed: int = 0) -> None:
+        """Save into ``folder`` every ``every`` world steps, 0 for never, in a run with that seed."""
         super().__init__()
-        self._folder, self._every, self._due = folder, every, 0
+        self._folder, self._every, self._seed, self._due = folder, every, seed, 0
 
     def _on_training_start(self) -> None:
-        self._due = self.num_timesteps + self._every
+        self._plan()
+
+    def _on_rollout_start(self) -> None:
+        if self._is_due() and isinstance(self.model, OnPolicyAlgorithm):
+            self._save()
+            begin_anew(self.model, self._seed)
 
     def _on_step(self) -> bool:
-        if self._every and self.num_timesteps >= self._due:
-            self._due += self._every
-            save_checkpoint(self.model, self._folder, f"step_{self.num_timesteps:09d}")
+        if self._is_due() and not isinstance(self.model, OnPolicyAlgorithm):
+            self._save()
         return True
+
+    def _on_training_end(self) -> None:
+        if self._is_due():
+            self._save()
+
+    def _is_due(self) -> bool:
+        return self._every > 0 and self.num_timesteps >= self._due
+
+    def _save(self) -> None:
+        save_checkpoint(self.model, self._folder, f"step_{self.num_timesteps:09d}")
+        self._plan()
+
+    def _plan(self) -> None:
+        # Multiples, which a run that is resumed finds as well.
+        every = max(self._every, 1)
+        self._due = (self.num_timesteps // every + 1) * every
+
+
+def seed_after(seed: int, steps: int) -> int:
+    """Return the seed with which a run goes on after so many world steps.
+
+    Going on with the seed of the run itself would replay its first episodes.
+    """
+    return (seed + steps) % 2**32
+
+
+def begin_anew(model: BaseAlgorithm, seed: int) -> None:
+    """Seed everything for the steps that a model has learned from, and begin an episode in every world."""
+    assert model.env is not None
+    model.set_random_seed(seed_after(seed, model.num_timesteps))
+    model._last_obs = model.env.reset()  # type: ignore[assignment]
+    model._last_episode_starts = np.ones(model.env.num_envs, bool)
 
 
 class BestModel(BaseCallback):

@@ -14,7 +14,6 @@ from rich.console import Console
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms import CLASSES, make_model
@@ -27,6 +26,7 @@ from agents.callbacks import (
     StopWhen,
     recent,
     save_checkpoint,
+    seed_after,
 )
 from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
@@ -71,8 +71,9 @@ def train(
 
     The same config gives the same weights on the same machine, bit by bit; the number of threads is part of
     it, and what was chosen stands in ``config.json``.  A resumed run goes on with the steps, the optimiser
-    and the replay buffer of the last checkpoint, in worlds with new seeds; it does not repeat what an
-    uninterrupted run would have done.
+    and the replay buffer of the last checkpoint, in worlds with new seeds.  With PPO, A2C and their kinds, it
+    does bit by bit what the run would have done after that checkpoint, had it not been interrupted; an
+    algorithm with a replay buffer goes on with the same experience, but not with the same steps.
 
     Args:
         config: The run.
@@ -165,10 +166,7 @@ def _load(config: TrainConfig, checkpoint: Path, venv: VecEnv) -> BaseAlgorithm:
     model, _ = load_model(checkpoint, venv, config.device)
     if isinstance(model, OffPolicyAlgorithm):
         model.load_replay_buffer(checkpoint / "last_buffer.pkl")
-    # New worlds and new exploration: seeding with the seed of the run would replay its first episodes.
-    seed = (config.seed + model.num_timesteps) % 2**32
-    set_random_seed(seed)
-    venv.seed(seed)
+    model.set_random_seed(seed_after(config.seed, model.num_timesteps))
     config.save(checkpoint / "config.json")
     return model
 
@@ -186,7 +184,7 @@ def _learn(
     stopped_by = "interrupted"
     began = time.perf_counter()
     try:
-        kept = (Checkpoints(folder, config.checkpoint_every), BestModel(folder, every))
+        kept = (Checkpoints(folder, config.checkpoint_every, config.seed), BestModel(folder, every))
         callbacks = [bar, curve, *kept, stop, *extra]
         model.learn(remaining, callback=callbacks, reset_num_timesteps=False, tb_log_name=config.algo)
         stopped_by = stop.reason

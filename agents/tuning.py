@@ -31,8 +31,9 @@ class TuneConfig:
     """Search settings of an algorithm.
 
     Each trial trains for a few steps with settings that Optuna draws around those that are known to work, and
-    is judged on scenarios of the training split under other seeds, so that test scenarios stay unseen.  Trials that fall behind
-    the median of the others are given up.  A search that was interrupted goes on when it is started again.
+    is judged on scenarios of the training split under other seeds, so that test scenarios stay unseen.
+    Trials that fall behind the median of the others are given up.  A search that was interrupted goes on
+    when it is started again.
 
     Attributes:
         env_id: A registered id.

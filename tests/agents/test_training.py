@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
-from agents.algorithm_config import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
+from agents.algorithm_config import (
+    A2CConfig,
+    DQNConfig,
+    PPOConfig,
+    RecurrentPPOConfig,
+    SACConfig,
+    TD3Config,
+)
 from agents.callbacks import CurvePoint, HurriedSchedule, save_checkpoint
 from agents.config import EncoderConfig
 from agents.defaults import DEFAULTS, defaults_for
@@ -46,6 +54,30 @@ def tiny(tmp_path: Path, algo: str = "ppo", **changes: object) -> TrainConfig:
         td3=TD3Config(**replay),
     )
     return replace(config, **changes)
+
+
+@pytest.mark.parametrize("algo", ["ppo", "a2c", "recurrent_ppo"])
+def test_a_run_that_was_killed_goes_on_bit_for_bit(algo: str, tmp_path: Path) -> None:
+    config = tiny(tmp_path, algo, steps=320, checkpoint_every=100)
+    config = replace(config, recurrent_ppo=RecurrentPPOConfig(n_steps=16, batch_size=32, lstm_hidden_size=8))
+    whole = train(config, quiet=True)
+    killed = replace(config, out=tmp_path / "killed")
+
+    class Killed(BaseCallback):
+        """Stops the process, as far as a test may, in the middle of a rollout after the second checkpoint."""
+
+        def _on_step(self) -> bool:
+            if self.num_timesteps > 230:
+                raise MemoryError
+            return True
+
+    with pytest.raises(MemoryError):
+        train(killed, callbacks=[Killed()], quiet=True)
+    resumed = train(killed, resume=killed.out, quiet=True)
+    assert resumed.steps == whole.steps == 320
+    weights, others = whole.model.policy.state_dict(), resumed.model.policy.state_dict()
+    assert all(torch.equal(weights[key], others[key]) for key in weights)
+    assert list(whole.model.ep_success_buffer or ()) == list(resumed.model.ep_success_buffer or ())
 
 
 @pytest.mark.parametrize("algo", ["ppo", "a2c", "dqn", "sac", "td3"])
