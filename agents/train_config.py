@@ -77,6 +77,7 @@ class TrainConfig:
         target_success: Stop once so large a share of the last 100 episodes succeeded.
         max_minutes: Stop after so many minutes.
         weight_decay: Share of each weight that is taken off it per unit of learning rate (AdamW); 0 for none.
+        wandb: Project of Weights & Biases that gets the run as well; None for none.
         encoder: The networks that read the observation.
         ppo: Settings of PPO.
         a2c: Settings of A2C.
@@ -103,6 +104,7 @@ class TrainConfig:
     target_success: float | None = None
     max_minutes: float | None = None
     weight_decay: float = 0.0
+    wandb: str | None = None
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     a2c: A2CConfig = field(default_factory=A2CConfig)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,7 +35,16 @@ from agents.train_config import TrainConfig
 from agents.vec_env import ScaledReward, make_vec_env
 
 #: Fields of a run that may change when it is resumed.
-RESUMABLE = ("steps", "out", "device", "threads", "checkpoint_every", "target_success", "max_minutes")
+RESUMABLE = (
+    "steps",
+    "out",
+    "device",
+    "threads",
+    "checkpoint_every",
+    "target_success",
+    "max_minutes",
+    "wandb",
+)
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,13 @@ def train(
     if config.threads is None:
         config = replace(config, threads=idle_cores())
     torch.set_num_threads(config.threads or 1)
+    if config.wandb is not None:
+        _require_wandb(config)
     worlds = venv or _make_worlds(config)
     try:
         model = _load(config, saved, worlds) if saved else _start(config, folder, worlds, console)
-        return _learn(model, config, folder, callbacks, console)
+        with _logged_in(config, folder):
+            return _learn(model, config, folder, callbacks, console)
     finally:
         if venv is None:
             worlds.close()
@@ -135,6 +149,36 @@ def idle_cores() -> int:
 def _make_worlds(config: TrainConfig) -> VecEnv:
     worlds = make_vec_env(config.env_id, config.worlds, env_kwargs=config.env_kwargs)
     return worlds if config.reward_scale == 1.0 else ScaledReward(worlds, config.reward_scale)
+
+
+def _require_wandb(config: TrainConfig) -> None:
+    missing = [name for name in ("wandb", "tensorboard") if importlib.util.find_spec(name) is None]
+    if missing:
+        names = " ".join(missing)
+        raise ModuleNotFoundError(f"wandb={config.wandb!r} needs what is not installed: pip install {names}")
+
+
+@contextmanager
+def _logged_in(config: TrainConfig, folder: Path) -> Iterator[None]:
+    """Send to Weights & Biases, if the config asks for it, whatever TensorBoard gets."""
+    if config.wandb is None:
+        yield
+        return
+    import wandb
+
+    run = wandb.init(
+        project=config.wandb,
+        name=folder.name,
+        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+        resume="allow",
+        dir=str(folder),
+        config=asdict(config),
+        sync_tensorboard=True,
+    )
+    try:
+        yield
+    finally:
+        run.finish()
 
 
 def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) -> BaseAlgorithm:

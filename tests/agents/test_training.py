@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import pickle
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,3 +285,32 @@ def test_a_given_environment_is_used_and_left_open(tmp_path: Path) -> None:
     assert result.model.get_env() is env
     assert np.isfinite(env.step(np.zeros(4, np.int64))[1]).all()
     assert gym.spec(TOY).id == TOY
+
+
+def test_weights_and_biases_gets_the_run_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, dict[str, object]]] = []
+    fake = types.ModuleType("wandb")
+    fake.__spec__ = importlib.machinery.ModuleSpec("wandb", None)
+
+    class Run:
+        def finish(self) -> None:
+            calls.append(("finish", {}))
+
+    def init(**arguments: object) -> Run:
+        calls.append(("init", arguments))
+        return Run()
+
+    fake.init = init  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    train(tiny(tmp_path, wandb="mine"), quiet=True)
+    assert [name for name, _ in calls] == ["init", "finish"]
+    given = calls[0][1]
+    assert given["project"] == "mine"
+    assert given["sync_tensorboard"] is True
+    assert given["config"]["algo"] == "ppo"  # type: ignore[index]
+
+
+def test_a_log_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"wandb='mine' needs.*pip install wandb tensorboard"):
+        train(tiny(tmp_path, wandb="mine"), quiet=True)
