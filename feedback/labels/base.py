@@ -1,12 +1,4 @@
-"""What a person, or a teacher standing in for one, said about a piece of behaviour.
-
-A label is a frozen dataclass that says what was judged (:class:`Clip`), what the judgement is, who
-gave it, when, and how long it took.  :meth:`Label.to_dict` and :func:`label_from_dict` turn it into
-plain JSON data and back without loss; :class:`feedback.store.LabelStore` keeps it.
-
-A new kind of label is a new subclass: it registers itself under its class name, and the store and
-the round trip need no change.
-"""
+"""What every label has, and the round trip of labels through JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, get_args
-
-Choice = Literal["first", "second", "equal", "incomparable"]
-Side = Literal["first", "second"]
+from typing import Any, ClassVar
 
 #: Hexadecimal digits of a content hash (BLAKE2b, 128 bits).
 DIGEST_LENGTH = 32
@@ -53,11 +42,11 @@ class Clip:
         """
         if not isinstance(self.digest, str) or not _is_digest(self.digest):
             raise ValueError(f"digest={self.digest!r} must be {DIGEST_LENGTH} lower-case hexadecimal digits")
-        _check_text("env_id", self.env_id)
+        check_text("env_id", self.env_id)
         for name, least in (("seed", 0), ("episode", 0), ("start", 0), ("length", 1)):
-            _check_integer(name, getattr(self, name), least)
+            check_integer(name, getattr(self, name), least)
         if self.scenario is not None:
-            _check_integer("scenario", self.scenario, 0)
+            check_integer("scenario", self.scenario, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,80 +78,27 @@ class Label:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        _check_text("labeller", self.labeller)
+        check_text("labeller", self.labeller)
         if not isinstance(self.created, datetime) or self.created.tzinfo is None:
             raise ValueError(f"created={self.created!r} must be a datetime with a time zone")
         object.__setattr__(self, "created", self.created.astimezone(UTC))
         if self.response_time is not None:
-            _check_number("response_time", self.response_time)
+            check_number("response_time", self.response_time)
             if self.response_time < 0:
                 raise ValueError(f"response_time={self.response_time!r} must not be negative [s]")
 
     @property
     def clips(self) -> tuple[Clip, ...]:
-        """The clips that were judged."""
-        return tuple(v for f in fields(self) if isinstance(v := getattr(self, f.name), Clip))
+        """The clips that were judged, in the order of the fields."""
+        values = (getattr(self, entry.name) for entry in fields(self))
+        groups = (value if isinstance(value, tuple) else (value,) for value in values)
+        return tuple(part for group in groups for part in group if isinstance(part, Clip))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, from which :func:`label_from_dict` makes an equal label."""
         data = asdict(self)
         data["created"] = self.created.isoformat()
         return {"kind": self.kind, **data}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preference(Label):
-    """Which of two clips is better.
-
-    Attributes:
-        first: One clip.
-        second: The other.
-        choice: ``"first"``, ``"second"``, ``"equal"``, or ``"incomparable"``: cannot say.
-        shown_left: Which of the two stood on the left; None where nothing was shown.
-    """
-
-    first: Clip
-    second: Clip
-    choice: Choice
-    shown_left: Side | None = None
-
-    def __post_init__(self) -> None:
-        """Validate; see :meth:`Label.__post_init__`."""
-        super().__post_init__()
-        _check_clip("first", self.first)
-        _check_clip("second", self.second)
-        _check_choice("choice", self.choice, get_args(Choice))
-        if self.shown_left is not None:
-            _check_choice("shown_left", self.shown_left, get_args(Side))
-
-    @property
-    def target(self) -> tuple[float, float] | None:
-        """Soft target for (first, second): (1, 0), (0, 1) or (½, ½); None if incomparable."""
-        return {"first": (1.0, 0.0), "second": (0.0, 1.0), "equal": (0.5, 0.5)}.get(self.choice)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation(Label):
-    """How good the behaviour is at one moment, such as a press of + or -.
-
-    Attributes:
-        clip: The step that was judged, or the few steps before the judgement.
-        value: +1 for good, -1 for bad, or anything between or beyond; finite.
-    """
-
-    clip: Clip
-    value: float
-
-    def __post_init__(self) -> None:
-        """Validate; see :meth:`Label.__post_init__`."""
-        super().__post_init__()
-        _check_clip("clip", self.clip)
-        _check_number("value", self.value)
-
-    @property
-    def step(self) -> int:
-        """The judged step within its episode: the last one of the clip."""
-        return self.clip.start + self.clip.length - 1
 
 
 def label_from_dict(data: Mapping[str, Any]) -> Label:
@@ -182,10 +118,9 @@ def label_from_dict(data: Mapping[str, Any]) -> Label:
         raise ValueError(f"a {kind} label has missing fields {missing} and unknown fields {unknown}")
     for name, value in values.items():
         if isinstance(value, Mapping):
-            try:
-                values[name] = Clip(**value)
-            except TypeError as error:
-                raise ValueError(f"{name}={value!r} is not a clip: {error}") from None
+            values[name] = _clip_from(name, value)
+        elif isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value):
+            values[name] = tuple(_clip_from(f"{name}[{k}]", part) for k, part in enumerate(value))
     try:
         values["created"] = datetime.fromisoformat(values["created"])
     except (TypeError, ValueError):
@@ -193,30 +128,42 @@ def label_from_dict(data: Mapping[str, Any]) -> Label:
     return cls(**values)
 
 
+def _clip_from(name: str, value: Mapping[str, Any]) -> Clip:
+    try:
+        return Clip(**value)
+    except TypeError as error:
+        raise ValueError(f"{name}={value!r} is not a clip: {error}") from None
+
+
 def _is_digest(text: str) -> bool:
     return len(text) == DIGEST_LENGTH and all(c in "0123456789abcdef" for c in text)
 
 
-def _check_text(name: str, value: object) -> None:
+def check_text(name: str, value: object) -> None:
+    """Raise a ValueError unless a value is a text that says something."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name}={value!r} must be a text that is not blank")
 
 
-def _check_integer(name: str, value: object, least: int) -> None:
+def check_integer(name: str, value: object, least: int) -> None:
+    """Raise a ValueError unless a value is an integer of at least ``least``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
 
 
-def _check_number(name: str, value: object) -> None:
+def check_number(name: str, value: object) -> None:
+    """Raise a ValueError unless a value is a finite number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"{name}={value!r} must be a finite number")
 
 
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise a ValueError unless a value is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name}={value!r} must be one of {list(allowed)}")
 
 
-def _check_clip(name: str, value: object) -> None:
+def check_clip(name: str, value: object) -> None:
+    """Raise a ValueError unless a value is a :class:`Clip`."""
     if not isinstance(value, Clip):
         raise ValueError(f"{name}={value!r} must be a Clip")
