@@ -69,7 +69,7 @@ class Demonstration(Label):
 
 @dataclass(frozen=True, kw_only=True)
 class Correction(Label):
-    """ "This instead": what should have been done in the steps of a clip, though it was not.
+    """What should have been done in the steps of a clip, though it was not: "this instead".
 
     Attributes:
         clip: What the agent did.
