@@ -11,7 +11,7 @@ import tyro
 from feedback.queries import QueryConfig
 from feedback.reward_models import RewardConfig
 
-TeacherName = Literal["oracle"]
+TeacherName = Literal["oracle", "stochastic", "mistake", "skip", "equal", "myopic"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LearnConfig:
 
     Attributes:
         env_id: Id of the environment; one of another package as ``"package:id"``.
-        teacher: Who answers.
+        teacher: Who answers; see :data:`feedback.sources.teachers.TEACHERS`.
         labels: Preferences in all; those already in the store count.
         rounds: Rounds of collecting, asking, fitting and training.
         steps: World steps of training in all; None for half of what ``python -m agents train`` takes, because

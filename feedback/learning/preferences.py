@@ -36,7 +36,7 @@ from feedback.learning.rollouts import collect
 from feedback.queries import sample_pairs
 from feedback.reward_models import Comparison, FitReport, RewardModel
 from feedback.sources.base import PreferenceSource
-from feedback.sources.teachers import OracleTeacher
+from feedback.sources.teachers import Teacher, make_teacher
 from feedback.store import LabelStore
 from feedback.vec_wrapper import EnvLayout, LearnedReward
 
@@ -110,7 +110,8 @@ def learn(
     """
     console = console or Console()
     with LabelStore(config.store_path) as store:
-        return _Run(config, source or OracleTeacher(horizon=config.query.length), store, console).go()
+        teacher = make_teacher(config.teacher, horizon=config.query.length, seed=config.seed)
+        return _Run(config, source or teacher, store, console).go()
 
 
 def comparisons_of(store: LabelStore, clips: ClipFolder, env_id: str) -> list[Comparison]:
@@ -193,6 +194,8 @@ class _Run:
         wanted = math.ceil(config.labels * (index + 1) / config.rounds) - self.asked
         if wanted > 0:
             episodes = self._collect(index, agent if index else None)
+            if isinstance(self.source, Teacher):
+                self.source.watch(episodes)
             for first, second in sample_pairs(episodes, wanted, config.query, self.rng):
                 self._ask(first, second)
                 bar.update(task, description=f"labels {self.asked}/{config.labels}: ask")

@@ -2,9 +2,10 @@
 
 from feedback.sources.base import EvaluationSource, Moment, PreferenceSource
 from feedback.sources.recorded import RecordedSource
-from feedback.sources.teachers import OracleTeacher, Teacher, TeacherConfig
+from feedback.sources.teachers import TEACHERS, OracleTeacher, Teacher, TeacherConfig, make_teacher
 
 __all__ = [
+    "TEACHERS",
     "EvaluationSource",
     "Moment",
     "OracleTeacher",
@@ -12,4 +13,5 @@ __all__ = [
     "RecordedSource",
     "Teacher",
     "TeacherConfig",
+    "make_teacher",
 ]

@@ -1,13 +1,15 @@
 """Simulated people who compare segments by their true rewards.
 
-The teachers of B-Pref (Lee et al. 2021, arXiv:2111.03026) are one formula with five parameters;
-:class:`TeacherConfig` names them all, so that the others become further presets here.
+The teachers of B-Pref (Lee et al. 2021, arXiv:2111.03026) are one formula with five parameters, which
+:class:`TeacherConfig` names; :data:`TEACHERS` has the six under their names.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -30,6 +32,11 @@ class TeacherConfig:
         skip: Return per step [reward/step] that one segment must exceed for the question to be answered;
             None to answer all.
         equal: Difference of return per step [reward/step] below which segments are equal.
+        skip_share: The same, as a share of the mean reward per step of the episodes that the teacher watched
+            (:meth:`Teacher.watch`): B-Pref's :math:`\epsilon_{skip}`.  What counts as nothing is 0 reward,
+            or the worst episode's mean where that is below 0: with B-Pref's own formula a negative mean turns
+            the threshold round.
+        equal_share: Likewise, B-Pref's :math:`\epsilon_{equal}`.
         horizon: Steps H of the segments [steps]; None for the longer of the two. Missing steps are worth 0
             where a failure ended the episode, and as much as the known ones otherwise.
     """
@@ -39,6 +46,8 @@ class TeacherConfig:
     mistake: float = 0.0
     skip: float | None = None
     equal: float = 0.0
+    skip_share: float = 0.0
+    equal_share: float = 0.0
     horizon: int | None = None
 
     def __post_init__(self) -> None:
@@ -55,8 +64,40 @@ class TeacherConfig:
             raise ValueError(f"mistake={self.mistake} must be in [0, 1]")
         if not (math.isfinite(self.equal) and self.equal >= 0):
             raise ValueError(f"equal={self.equal} must be finite and not negative")
+        for name in ("skip_share", "equal_share"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)} must be finite and not negative")
         if self.horizon is not None and self.horizon < 1:
             raise ValueError(f"horizon={self.horizon} must be at least 1, or None")
+
+
+#: B-Pref's six teachers, with its parameters.
+TEACHERS: dict[str, TeacherConfig] = {
+    "oracle": TeacherConfig(),
+    "stochastic": TeacherConfig(beta=1.0),
+    "mistake": TeacherConfig(mistake=0.1),
+    "skip": TeacherConfig(skip_share=0.1),
+    "equal": TeacherConfig(equal_share=0.1),
+    "myopic": TeacherConfig(gamma=0.9),
+}
+#: Episodes over which B-Pref averages returns.
+_WATCHED = 10
+
+
+def make_teacher(name: str, *, horizon: int | None = None, seed: int = 0) -> Teacher:
+    """Return one of :data:`TEACHERS`.
+
+    Args:
+        name: Which.
+        horizon: Steps of the segments [steps]; see :class:`TeacherConfig`.
+        seed: Seed of its mistakes.
+
+    Raises:
+        ValueError: If there is no teacher of that name.
+    """
+    if name not in TEACHERS:
+        raise ValueError(f"teacher={name!r} must be one of {list(TEACHERS)}")
+    return Teacher(replace(TEACHERS[name], horizon=horizon), seed=seed, name=name)
 
 
 class Teacher:
@@ -70,6 +111,23 @@ class Teacher:
         self.config = config or TeacherConfig()
         self.name = name
         self._rng = np.random.default_rng(seed)
+        self._watched: deque[float] = deque(maxlen=_WATCHED)
+        self._floor = 0.0
+
+    def watch(self, episodes: Iterable[Segment]) -> None:
+        """See episodes of the agent, by which the teacher knows what is much for it; only the last ten count.
+
+        Thresholds that are shares follow from them, as B-Pref takes them from the last training episodes.
+        """
+        for episode in episodes:
+            mean = float(episode.rewards.mean())
+            self._watched.append(mean)
+            self._floor = min(self._floor, mean)
+
+    @property
+    def usual(self) -> float:
+        """Mean reward per step of the episodes watched last, above what counts as nothing [reward/step]."""
+        return math.fsum(self._watched) / len(self._watched) - self._floor if self._watched else 0.0
 
     def prefer(self, first: Segment, second: Segment) -> Preference | None:
         """Compare two segments; None if the teacher skips the question."""
@@ -88,11 +146,15 @@ class Teacher:
         config = self.config
         horizon = config.horizon or max(len(first), len(second))
         returns = [_weighted(segment, 1.0, horizon) for segment in (first, second)]
-        if config.skip is not None and max(returns) <= config.skip * horizon:
+        least = config.skip
+        if config.skip_share:
+            least = max(self._floor + config.skip_share * self.usual, -math.inf if least is None else least)
+        if least is not None and max(returns) <= least * horizon:
             return None
         # Both draws happen at every question, so that one answer never shifts the stream of the next.
         coin, slip = self._rng.random(2)
-        if abs(returns[0] - returns[1]) <= config.equal * horizon:
+        tie = max(config.equal, config.equal_share * self.usual)
+        if abs(returns[0] - returns[1]) <= tie * horizon:
             return "equal"
         gap = _weighted(first, config.gamma, horizon) - _weighted(second, config.gamma, horizon)
         if math.isinf(config.beta):

@@ -5,7 +5,14 @@ import math
 import pytest
 
 from feedback.labels import Preference
-from feedback.sources import OracleTeacher, PreferenceSource, RecordedSource, Teacher, TeacherConfig
+from feedback.sources import (
+    OracleTeacher,
+    PreferenceSource,
+    RecordedSource,
+    Teacher,
+    TeacherConfig,
+    make_teacher,
+)
 
 
 def choice(teacher, first, second):
@@ -53,8 +60,58 @@ def test_a_rational_teacher_errs_as_often_as_the_formula_says(make_segment) -> N
     assert rate == sum(choice(again, good, bad) == "first" for _ in range(4000)) / 4000
 
 
+@pytest.mark.parametrize("name", ["oracle", "stochastic", "mistake", "skip", "equal", "myopic"])
+def test_b_prefs_six_teachers_have_their_names(name: str, make_segment) -> None:
+    teacher = make_teacher(name, horizon=2, seed=3)
+    good, bad = make_segment([5, 5], 1), make_segment([0, 0], 2)
+    answers = [choice(teacher, good, bad) for _ in range(200)]
+    rate = answers.count("first") / 200
+    assert rate == pytest.approx(0.9 if name == "mistake" else 1.0, abs=0.06)
+    assert teacher.prefer(good, bad).labeller == name
+
+
+def test_thresholds_follow_what_was_watched(make_segment) -> None:
+    skips, ties = make_teacher("skip", horizon=2), make_teacher("equal", horizon=2)
+    for teacher in (skips, ties):
+        # Of these the last ten count: 2 per step.
+        teacher.watch([make_segment([100.0] * 5, 1), *(make_segment([2.0] * 5, k) for k in range(2, 12))])
+        assert teacher.usual == 2.0
+    # 10 % of 2 per step, over two steps: 0.4.
+    assert choice(skips, make_segment([0.2, 0.19], 20), make_segment([0, 0], 21)) is None
+    assert choice(skips, make_segment([0.2, 0.21], 20), make_segment([0, 0], 21)) == "first"
+    assert choice(ties, make_segment([5.0, 0.39], 20), make_segment([5, 0], 21)) == "equal"
+    assert choice(ties, make_segment([5.0, 0.41], 20), make_segment([5, 0], 21)) == "first"
+
+
+def test_negative_rewards_do_not_turn_thresholds_round(make_segment) -> None:
+    shifted, plain = make_teacher("skip", horizon=2), make_teacher("skip", horizon=2)
+    plain.watch([make_segment([0.0], 1), make_segment([2.0], 2)])
+    shifted.watch([make_segment([-10.0], 1), make_segment([-8.0], 2)])
+    assert shifted.usual == plain.usual == 1.0
+    bad, fair = [0.05, 0.05], [0.2, 0.2]
+    for rewards, answer in ((bad, None), (fair, "first")):
+        worst = make_segment([0, 0], 4)
+        assert choice(plain, make_segment(rewards, 3), worst) == answer
+        lower = make_segment([r - 10 for r in rewards], 3)
+        assert choice(shifted, lower, make_segment([-10, -10], 4)) == answer
+
+
+def test_an_unknown_teacher_is_named() -> None:
+    with pytest.raises(ValueError, match="teacher='kind' must be one of"):
+        make_teacher("kind")
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("beta", -1.0), ("gamma", 0.0), ("mistake", 1.5), ("equal", -1.0), ("horizon", 0)]
+    ("field", "value"),
+    [
+        ("skip_share", -0.1),
+        ("equal_share", math.inf),
+        ("beta", -1.0),
+        ("gamma", 0.0),
+        ("mistake", 1.5),
+        ("equal", -1.0),
+        ("horizon", 0),
+    ],
 )
 def test_bad_teacher_settings_are_named(field, value) -> None:
     with pytest.raises(ValueError, match=f"{field}={value}"):
