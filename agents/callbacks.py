@@ -318,17 +318,17 @@ def save_checkpoint(model: BaseAlgorithm, folder: Path, name: str | None = None)
     """
     # The buffer goes first: after a crash in between, a model may meet a newer buffer, never an older one.
     if isinstance(model, OffPolicyAlgorithm):
-        _write_atomically(folder / "last_buffer.pkl", model.save_replay_buffer)
+        write_atomically(folder / "last_buffer.pkl", model.save_replay_buffer)
     last = folder / "last.zip"
-    _write_atomically(last, model.save)
+    write_atomically(last, model.save)
     if name is not None:
         kept = folder / "checkpoints" / f"{name}.zip"
         kept.parent.mkdir(exist_ok=True)
-        _write_atomically(kept, model.save)
+        write_atomically(kept, model.save)
     return last
 
 
-def _write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
     """Write to a temporary neighbour and rename it, so that a crash leaves the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:

@@ -95,6 +95,21 @@ class MultimodalEncoder(nn.Module):
         Raises:
             ValueError: If a key is missing or has another shape.
         """
+        return self.encode(observations)[1]
+
+    def encode(self, observations: dict[str, Tensor]) -> tuple[dict[str, Encoded], Tensor]:
+        """Encode a batch of observations, and keep what each source became on the way.
+
+        Args:
+            observations: As in :meth:`forward`.
+
+        Returns:
+            Name of each source of the fusion to its features before they were joined, and the features of
+            shape ``(batch, features_dim)``.
+
+        Raises:
+            ValueError: If a key is missing or has another shape.
+        """
         self._check(observations)
         valid = self._valid(observations)
         if self._adds_bits or (valid is not None and self._validity.declared):
@@ -107,7 +122,7 @@ class MultimodalEncoder(nn.Module):
         for members in self._candidate_encoders():
             encoded["+".join(members.keys)] = members(observations, there)
         joined: Tensor = self.fusion(encoded, self._valid_sources(there))
-        return joined
+        return encoded, joined
 
     def importance(self) -> dict[str, float]:
         """Say how much each source counted in the last batch, on average.
