@@ -1,4 +1,4 @@
-"""The command line: ``python -m agents quickstart | train | tune | evaluate | watch | export``."""
+"""The command line: ``python -m agents COMMAND``; see :data:`USAGE`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 USAGE = """usage: python -m agents COMMAND [OPTIONS]
 
   quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
-  train ENV_ID      train an agent
+  train ENV_ID      train an agent; --pretrained encoder.pt starts from a pretrained encoder
+  pretrain ENV_ID   pretrain an encoder on rollouts without labels, write encoder.pt
   evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
   tune ENV_ID       search settings for an agent
   watch RUN         see a policy at work, in a window or as a film
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], None]] = {
         "quickstart": _quickstart,
         "train": _train,
+        "pretrain": _pretrain,
         "evaluate": _evaluate,
         "tune": _tune,
         "watch": _watch,
@@ -123,6 +125,15 @@ def _take_option(arguments: list[str], name: str) -> tuple[str | None, list[str]
                 raise ValueError(f"{name} needs a value")
             return arguments[place + 1], arguments[:place] + arguments[place + 2 :]
     return None, arguments
+
+
+def _pretrain(arguments: list[str]) -> None:
+    import tyro
+
+    from agents.pretraining.command import pretrain_command
+    from agents.pretraining.config import PretrainConfig
+
+    pretrain_command(tyro.cli(PretrainConfig, prog="python -m agents pretrain", args=arguments))
 
 
 def _evaluate(arguments: list[str]) -> None:

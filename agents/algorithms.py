@@ -62,6 +62,7 @@ def make_model(
     device: str = "auto",
     tensorboard: Path | None = None,
     weight_decay: float = 0.0,
+    freeze: bool = False,
 ) -> BaseAlgorithm:
     """Build an untrained model.
 
@@ -78,6 +79,8 @@ def make_model(
         tensorboard: Folder of the log; None for no log.
         weight_decay: Of AdamW (Loshchilov and Hutter, 2019), which takes the place of the algorithm's own
             optimiser; 0 leaves that as it is.
+        freeze: Whether the networks below the policy never learn; see
+            :class:`~agents.extractor.MultimodalExtractor`.
 
     Raises:
         ValueError: If the algorithm cannot choose such actions, needs masks of them or goals that the
@@ -109,7 +112,9 @@ def make_model(
     if isinstance(venv.observation_space, spaces.Dict):
         policy = "MultiInputLstmPolicy" if algo == "recurrent_ppo" else "MultiInputPolicy"
         policy_kwargs["features_extractor_class"] = MultimodalExtractor
-        policy_kwargs["features_extractor_kwargs"] = {"config": encoder}
+        policy_kwargs["features_extractor_kwargs"] = {"config": encoder} | (
+            {"frozen": True} if freeze else {}
+        )
         policy_kwargs["normalize_images"] = False
     else:
         kind = "Cnn" if is_image_space(venv.observation_space) else "Mlp"

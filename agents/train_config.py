@@ -79,6 +79,8 @@ class TrainConfig:
         weight_decay: Share of each weight that is taken off it per unit of learning rate (AdamW); 0 for none.
         wandb: Project of Weights & Biases that gets the run as well; None for none.
         encoder: The networks that read the observation.
+        pretrained: Encoder file, as ``agents pretrain`` writes it; ``encoder`` is then taken from it.
+        freeze: Whether the pretrained encoder stays as it is, rather than learn on.
         ppo: Settings of PPO.
         a2c: Settings of A2C.
         dqn: Settings of DQN.
@@ -106,6 +108,8 @@ class TrainConfig:
     weight_decay: float = 0.0
     wandb: str | None = None
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    pretrained: Path | None = None
+    freeze: bool = False
     ppo: PPOConfig = field(default_factory=PPOConfig)
     a2c: A2CConfig = field(default_factory=A2CConfig)
     dqn: DQNConfig = field(default_factory=DQNConfig)
@@ -126,6 +130,7 @@ class TrainConfig:
         require(self, "checkpoint_every", self.checkpoint_every >= 0, "at least 0")
         require(self, "reward_scale", self.reward_scale > 0, "greater than 0")
         require(self, "weight_decay", self.weight_decay >= 0, "at least 0")
+        require(self, "freeze", not self.freeze or self.pretrained is not None, "False without pretrained")
         target, minutes = self.target_success, self.max_minutes
         require(self, "target_success", target is None or 0 < target <= 1, "in (0, 1]")
         require(self, "max_minutes", minutes is None or minutes > 0, "greater than 0")
@@ -164,11 +169,20 @@ class TrainConfig:
             raise ValueError(f"{path} does not exist: {path.parent} is not the folder of a run") from None
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not valid JSON: {error}") from None
-        return _decode(cls, data, path)
+        return decode_config(cls, data, path)
 
 
-def _decode(kind: type[Config], data: Any, path: Path) -> Config:
-    """Build a (nested) dataclass from what JSON kept of it."""
+def decode_config(kind: type[Config], data: Any, path: Path) -> Config:
+    """Build a (nested) dataclass from what JSON kept of it.
+
+    Args:
+        kind: The dataclass.
+        data: What JSON kept.
+        path: The file, for messages.
+
+    Raises:
+        ValueError: If something is no object that should be, or a field is not known, or not allowed.
+    """
     if not isinstance(data, dict):
         raise ValueError(f"{path}: {kind.__name__} must be a JSON object, got {data!r}")
     hints = get_type_hints(kind)
@@ -180,7 +194,7 @@ def _decode(kind: type[Config], data: Any, path: Path) -> Config:
 
 def _decode_field(hint: Any, value: Any, path: Path) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
-        return _decode(hint, value, path)
+        return decode_config(hint, value, path)
     if isinstance(value, list):
         return tuple(value)
     if value is not None and Path in get_args(hint):

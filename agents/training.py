@@ -31,6 +31,8 @@ from agents.callbacks import (
     seed_after,
 )
 from agents.checkpoints import load_checkpoint
+from agents.config import EncoderConfig
+from agents.pretraining.files import PretrainedEncoder
 from agents.train_config import TrainConfig
 from agents.vec_env import ScaledReward, make_vec_env
 
@@ -187,6 +189,13 @@ def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) ->
     if importlib.util.find_spec("tensorboard") is None:
         console.print("no TensorBoard log: pip install 'mmenvs[log]' to have one")
         tensorboard = None
+    pretrained = None
+    if config.pretrained is not None:
+        pretrained = PretrainedEncoder.load(config.pretrained)
+        # The encoder of the config is the file's, unless another one is asked for, which is a mistake.
+        asked = None if config.encoder == EncoderConfig() else config.encoder
+        pretrained.check(venv.observation_space, asked)
+        config = replace(config, encoder=pretrained.config)
     # Worlds are seeded when the model is: Stable-Baselines3 hands its seed on to them.
     model = make_model(
         config.algo,
@@ -197,7 +206,10 @@ def _start(config: TrainConfig, folder: Path, venv: VecEnv, console: Console) ->
         device=config.device,
         tensorboard=tensorboard,
         weight_decay=config.weight_decay,
+        freeze=config.freeze,
     )
+    if pretrained is not None:
+        pretrained.load_into(model.policy)
     folder.mkdir(parents=True, exist_ok=True)
     for old in ("curve.csv", "last.zip", "last_buffer.pkl", "best.zip", "best.json"):
         (folder / old).unlink(missing_ok=True)
@@ -252,6 +264,8 @@ def _check_resume(config: TrainConfig, folder: Path) -> Path:
     """Check that a config may go on with a run, and return the folder of its checkpoint."""
     saved = TrainConfig.load(folder / "config.json")
     unchanged = replace(config, **{name: getattr(saved, name) for name in RESUMABLE})
+    if saved.pretrained is not None and config.encoder == EncoderConfig():
+        unchanged = replace(unchanged, encoder=saved.encoder)
     for name in TrainConfig.__dataclass_fields__:
         ours, theirs = getattr(unchanged, name), getattr(saved, name)
         if ours != theirs:
