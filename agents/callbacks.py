@@ -232,10 +232,10 @@ class BestModel(BaseCallback):
         if self._best is not None and score <= self._best:
             return
         self._best = score
-        _write_atomically(self._folder / "best.zip", self.model.save)
+        write_atomically(self._folder / "best.zip", self.model.save)
         kept = {"steps": self.num_timesteps, "success_rate": success, "mean_return": mean_return}
         note = json.dumps(kept, indent=1) + "\n"
-        _write_atomically(self._folder / "best.json", lambda file: file.write(note.encode()))
+        write_atomically(self._folder / "best.json", lambda file: file.write(note.encode()))
 
 
 class HurriedSchedule:
