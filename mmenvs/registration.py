@@ -15,13 +15,13 @@ class Entry:
     Attributes:
         entry_point: ``"module:callable"`` of the single environment.
         vector_entry_point: ``"module:callable"`` of the native vector environment.
-        max_episode_steps: Steps after which an episode is truncated.
+        max_episode_steps: Steps after which an episode is truncated; None if the world has its own limits.
         kwargs: JSON-serialisable keyword arguments, overridden by those of ``gym.make``.
     """
 
     entry_point: str
     vector_entry_point: str
-    max_episode_steps: int
+    max_episode_steps: int | None
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -68,6 +68,9 @@ ENVIRONMENTS: dict[str, Entry] = {
     "mmenvs/LongTermSatisfaction-v0": _recommender("LongTermSatisfaction", "long_term_satisfaction", 60),
     "mmenvs/Boredom-v0": _recommender("Boredom", "boredom"),
     "mmenvs/OrganicBandit-v0": _recommender("OrganicBandit", "organic_bandit", 500),
+    "mmenvs/MultiTask-v0": Entry(
+        "mmenvs.multitask.env:MultiTaskEnv", "mmenvs.multitask.env:MultiTaskVectorEnv", None
+    ),
 }
 
 

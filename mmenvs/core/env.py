@@ -51,6 +51,7 @@ class WorldEnv(gym.Env[Observation, Any]):
         self._checker = ActionChecker(simulator.action_space)
         self._seeds = EpisodeSeeds(1)
         self._running = False
+        self._elapsed = 0
         self._window: Any = None
 
     def reset(
@@ -58,19 +59,24 @@ class WorldEnv(gym.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; without a seed, the next one of the sequence that the last seed began."""
         super().reset(seed=seed)
-        scenario = scenarios_from(check_options(options, ("scenario",)), 1)
+        known = check_options(options, ("scenario", *self.simulator.reset_options))
+        scenario = scenarios_from(known, 1)
+        self.simulator.choose(_WORLD, known)
         if seed is not None:
             self._seeds.seed(_WORLD, [seed])
         elif not self._seeds.seeded:
             self._seeds.seed(_WORLD, [int(self.np_random.integers(2**63))])
         self.simulator.reset(_WORLD, self._seeds.next(_WORLD), scenario)
         self._running = True
+        self._elapsed = 0
         if self.render_mode == "human":
             self._show()
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Advance one step; truncation is the business of Gymnasium's ``TimeLimit``.
+        """Advance one step.
+
+        Truncation is the business of Gymnasium's ``TimeLimit``, but for simulators with limits of their own.
 
         Raises:
             ResetNeeded: Before the first reset, and after the end of an episode.
@@ -80,10 +86,13 @@ class WorldEnv(gym.Env[Observation, Any]):
             raise ResetNeeded("no episode is running: call reset() before step()")
         self.simulator.step(self._checker.check(action), _ACTIVE)
         terminated = bool(self.simulator.terminated[0])
-        self._running = not terminated
+        self._elapsed += 1
+        limits = self.simulator.limits
+        truncated = limits is not None and self._elapsed >= int(limits[0])
+        self._running = not (terminated or truncated)
         if self.render_mode == "human":
             self._show()
-        return self._observation(), float(self.simulator.rewards[0]), terminated, False, self._info()
+        return self._observation(), float(self.simulator.rewards[0]), terminated, truncated, self._info()
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return the picture of the world, or refresh the window in the ``"human"`` mode.

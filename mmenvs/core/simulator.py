@@ -40,6 +40,9 @@ class Simulator(ABC):
         views: What :meth:`render` can show a world from, such as ``("chase", "driver", "top")``; empty where
             there is one way only.
         view: The one of them that it shows; may be changed between frames.
+        limits: Steps after which the episode that runs in each world is truncated, shape (num_worlds,), for
+            worlds whose time limits differ; None leaves time limits to the faces alone.
+        reset_options: Options of a face's ``reset`` that :meth:`choose` heeds, besides the faces' own.
     """
 
     num_worlds: int
@@ -53,6 +56,20 @@ class Simulator(ABC):
     render_fps: int = 10
     views: tuple[str, ...] = ()
     view: str = ""
+    limits: NDArray[np.int64] | None = None
+    reset_options: tuple[str, ...] = ()
+
+    def choose(self, worlds: NDArray[np.int64], options: Mapping[str, Any]) -> None:
+        """Note what a face was asked for, just before it starts episodes in some worlds.
+
+        Args:
+            worlds: Indices of the worlds, shape ``(k,)``.
+            options: The options of the face's ``reset``, of which those of :attr:`reset_options` count.
+
+        Raises:
+            ValueError: If an option has a value that is not allowed.
+        """
+        return
 
     @abstractmethod
     def reset(

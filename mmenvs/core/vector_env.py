@@ -93,12 +93,13 @@ class WorldVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         Args:
             seed: An integer ``s`` seeds world ``i`` with ``s + i``; a sequence seeds each world, where
                 None continues the world's sequence of episodes.
-            options: ``reset_mask``, bool of shape (num_envs,); ``scenario``, an integer or one per world.
+            options: ``reset_mask``, bool of shape (num_envs,); ``scenario``, an integer or one per world; and
+                those of the simulator (:attr:`~mmenvs.core.simulator.Simulator.reset_options`).
 
         Raises:
             ValueError: If an option or the number of seeds is wrong.
         """
-        known = check_options(options, ("scenario", "reset_mask"))
+        known = check_options(options, ("scenario", "reset_mask", *self.simulator.reset_options))
         scenarios = scenarios_from(known, self.num_envs)
         worlds = np.arange(self.num_envs)
         if known.get("reset_mask") is not None:
@@ -110,6 +111,7 @@ class WorldVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
                 )
             worlds = worlds[mask]
         self._apply_seed(seed, worlds)
+        self.simulator.choose(worlds, known)
         self._start(worlds, scenarios[worlds])
         return self._observations(), self._infos(self._everything)
 
@@ -139,8 +141,9 @@ class WorldVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._elapsed += active
         terminated = simulator.terminated & active
         truncated = np.zeros(self.num_envs, bool)
-        if self.max_episode_steps is not None:
-            truncated = (self._elapsed >= self.max_episode_steps) & active
+        for limit in (self.max_episode_steps, simulator.limits):
+            if limit is not None:
+                truncated |= (self._elapsed >= limit) & active
         rewards = np.where(active, simulator.rewards, 0.0)
         if finished.size:
             self._start(finished)

@@ -153,7 +153,9 @@ def time_limit(task: str) -> int:
     limits = [
         entry.max_episode_steps
         for entry in ENVIRONMENTS.values()
-        if entry.kwargs.get("task") == task and "recommender" in entry.entry_point
+        if entry.kwargs.get("task") == task
+        and "recommender" in entry.entry_point
+        and entry.max_episode_steps is not None
     ]
     if not limits:
         raise ValueError(f"task={task!r} must be one of {tuple(TASKS)}")

@@ -1,0 +1,1 @@
+"""Several tasks behind one observation space and one action space."""
