@@ -128,24 +128,49 @@ def action_masks(env: VectorEnv[Any, Any, Any]) -> NDArray[np.bool_]:
 
 
 def expert_policy(env: VectorEnv[Any, Any, Any]) -> PolicyFunction:
-    """Return the scripted expert of a native environment: the driver, or the recommender's ceiling.
+    """Return the scripted expert of a native environment: the driver, the shop's ceiling, or those of a mix.
 
     Raises:
         ValueError: If the environment has none.
     """
     simulator: Any = getattr(env.unwrapped, "simulator", None)
+    expert = _expert_of(simulator)
+    if expert is None:
+        raise ValueError(f"there is no scripted expert for {env.unwrapped}")
+    return lambda _: expert()
+
+
+def _expert_of(simulator: Any) -> Callable[[], NDArray[Any]] | None:
+    """Return what gives the actions of all worlds of a simulator, if anything does."""
     world = type(simulator).__module__
     if world.startswith("mmenvs.driving."):
         from mmenvs.driving.expert import ScriptedDriver
 
-        driver = ScriptedDriver(simulator)
-        return lambda _: driver.actions()
+        return ScriptedDriver(simulator).actions
     if world.startswith("mmenvs.recommender."):
         from mmenvs.recommender.policies import ceiling_policy
 
         ceiling = ceiling_policy(simulator)
-        return lambda _: ceiling.actions(simulator)
-    raise ValueError(f"there is no scripted expert for {env.unwrapped}")
+        return lambda: ceiling.actions(simulator)
+    if world.startswith("mmenvs.multitask."):
+        return _expert_of_mix(simulator)
+    return None
+
+
+def _expert_of_mix(simulator: Any) -> Callable[[], NDArray[Any]]:
+    experts = [_expert_of(task) for task in simulator.simulators]
+    idle = [np.stack([task.action_space.sample()] * simulator.num_worlds) for task in simulator.simulators]
+
+    def act() -> NDArray[Any]:
+        # A driver can look at a simulator only once there are roads.
+        busy = [bool((simulator.task == k).any()) for k in range(len(experts))]
+        own = [
+            expert() if expert is not None and at_work else idle[k]
+            for k, (expert, at_work) in enumerate(zip(experts, busy, strict=True))
+        ]
+        return np.asarray(simulator.join(own))
+
+    return act
 
 
 def check_spaces(
