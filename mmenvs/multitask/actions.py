@@ -12,6 +12,17 @@ from numpy.typing import NDArray
 
 #: Most slates that a task's MultiDiscrete actions may be numbered as.
 MOST_ACTIONS = 10_000
+#: Steering and pedal by which a continuous driving task is driven in a discrete mix, shape (21, 2).  The
+#: driving world's own grid has nothing between 0 and 0.12, which is too much steering on a motorway.
+DRIVING_GRID = np.array(
+    [
+        (steering, pedal)
+        for pedal in (-0.6, 0.0, 0.8)
+        for steering in (0.5, 0.12, 0.03, 0.0, -0.03, -0.12, -0.5)
+    ],
+    np.float32,
+)
+_STEERING_FIRST = np.array([4.0, 1.0])  # a wrong steering angle costs more than a wrong pedal
 
 
 class CommonActions:
@@ -19,7 +30,8 @@ class CommonActions:
 
     - All tasks Discrete or MultiDiscrete: ``Discrete(n)``, where ``n`` is the most that any task has.  A task
       of ``m`` actions means its own by the first ``m`` numbers; a larger one, ``a``, means ``a % m``.  The
-      slates of a MultiDiscrete are numbered, the last place running fastest (:func:`numpy.unravel_index`).
+      slates of a MultiDiscrete are numbered, the last place running fastest (:func:`numpy.unravel_index`);
+      a Box with a grid means the rows of the grid.
     - All tasks Box: ``Box(-1, 1, (d,))``, where ``d`` is the most that any task has.  A task of ``k`` numbers
       takes the first ``k``, stretched from [-1, 1] to its own bounds, and ignores the others.
 
@@ -28,17 +40,28 @@ class CommonActions:
         masks: Which actions, or numbers of a Box, mean something in each task, bool of shape (tasks, n).
     """
 
-    def __init__(self, own: Sequence[spaces.Space[Any]], names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        own: Sequence[spaces.Space[Any]],
+        names: Sequence[str],
+        grids: Sequence[NDArray[Any] | None] | None = None,
+    ) -> None:
         """Join the action spaces of some tasks.
 
         Args:
             own: Action space of each task.
             names: Name of each task, for errors.
+            grids: For each task None, or a grid of valid actions of shape (m, numbers) for its Box.
 
         Raises:
             ValueError: If the spaces cannot be joined, naming them.
         """
-        self._own = list(own)
+        self._grids = list(grids or [None] * len(own))
+        own = [
+            space if grid is None else spaces.Discrete(len(grid))
+            for space, grid in zip(own, self._grids, strict=True)
+        ]
+        self._own = own
         self._sizes = [_size(space, name) for space, name in zip(own, names, strict=True)]
         boxes = [isinstance(space, spaces.Box) for space in own]
         if any(boxes) and not all(boxes):
@@ -77,13 +100,20 @@ class CommonActions:
                 chosen = np.clip(low + 0.5 * (chosen + 1.0) * (high - low), low, high)
             return np.ascontiguousarray(chosen, space.dtype).reshape(len(actions), *space.shape)
         within = actions % size
+        grid = self._grids[task]
+        if grid is not None:
+            return np.asarray(grid[within])
         if isinstance(space, spaces.MultiDiscrete):
             return np.stack(np.unravel_index(within, space.nvec.tolist()), axis=1).astype(np.int64)
         return np.asarray(within + getattr(space, "start", 0), np.int64)
 
     def common(self, task: int, actions: NDArray[Any]) -> NDArray[Any]:
-        """Return the common actions that mean ``actions`` in a task: the inverse of :meth:`own`."""
+        """Return the common actions that mean ``actions`` in a task, or come closest on its grid."""
         space, size = self._own[task], self._sizes[task]
+        grid = self._grids[task]
+        if grid is not None:
+            distance = ((actions[:, None] - grid[None]) ** 2 * _STEERING_FIRST).sum(axis=2)
+            return np.asarray(np.argmin(distance, axis=1))
         if isinstance(space, spaces.Box):
             padded = np.zeros((len(actions), self.masks.shape[1]), np.float32)
             low, high = space.low.reshape(-1), space.high.reshape(-1)

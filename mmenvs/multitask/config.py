@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
 
 from mmenvs.core.knobs import check_known, real_number, whole_number
 from mmenvs.core.simulator import Simulator
+from mmenvs.multitask.actions import DRIVING_GRID, CommonActions
 from mmenvs.registration import ENVIRONMENTS
 
 #: Packages whose ids can be tasks.
@@ -86,7 +89,8 @@ class Task:
                 return _driving(num_worlds, self.preset, settings)
             return _recommender(num_worlds, self.preset, settings)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"task {self.name!r}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"task {self.name!r}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class MultiTaskConfig:
             for a task that is never drawn, though it has its place in the spaces.
         reward_scale: What a task's rewards are multiplied by, by name; by default 1 over the return of its
             scripted expert (:data:`EXPERT_RETURNS`), so that a good episode returns about 1.
-        action: ``"discrete"``, ``"continuous"``, or ``"auto"``: continuous if all tasks are so by themselves.
+        action: ``"discrete"``, ``"continuous"``, or ``"auto"``: continuous if all tasks are so by themselves;
+            see :class:`~mmenvs.multitask.env.MultiTaskEnv`.
         camera_size: Height and width of the pictures of all driving tasks [pixels]; None for those of the
             tasks themselves, which then may need keys of their own.
         lidar_beams: Beams of the lidar of all driving tasks; None for those of the tasks themselves.
@@ -191,22 +196,27 @@ class MultiTaskConfig:
         return common
 
     def make(self, num_worlds: int) -> list[Simulator]:
-        """Return a simulator of ``num_worlds`` worlds for each task, their actions of one kind.
+        """Return a simulator of ``num_worlds`` worlds for each task.
 
         Raises:
-            ValueError: If a setting is not allowed, or a task has no actions of the kind.
+            ValueError: If a setting is not allowed, naming the task.
         """
-        tasks = self.resolve()
-        kind = self.action
-        if kind == "auto":
-            kind = "continuous" if all(_is_continuous(task) for task in tasks) else "discrete"
-        made = []
-        for task in tasks:
-            shared = self.shared(task)
-            if task.family == "driving" and kind == "discrete" and _is_continuous(task):
-                shared["action"] = "discrete"
-            made.append(task.make(num_worlds, shared))
-        return made
+        return [task.make(num_worlds, self.shared(task)) for task in self.resolve()]
+
+    def join_actions(self, simulators: Sequence[Simulator]) -> CommonActions:
+        """Return the common actions of the tasks' simulators.
+
+        Raises:
+            ValueError: If they cannot be joined.
+        """
+        tasks, own = self.resolve(), [simulator.action_space for simulator in simulators]
+        boxes = [isinstance(space, spaces.Box) for space in own]
+        discrete = self.action == "discrete" or (self.action == "auto" and not all(boxes))
+        grids = [
+            DRIVING_GRID if discrete and box and task.family == "driving" else None
+            for task, box in zip(tasks, boxes, strict=True)
+        ]
+        return CommonActions(own, [task.name for task in tasks], grids)
 
 
 def _driving(num_worlds: int, preset: str, settings: dict[str, Any]) -> Simulator:
@@ -222,18 +232,6 @@ def _recommender(num_worlds: int, preset: str, settings: dict[str, Any]) -> Simu
     from mmenvs.recommender.simulator import RecommenderSimulator
 
     return RecommenderSimulator(num_worlds, RecommenderConfig.from_keywords({"task": preset, **settings}))
-
-
-def _is_continuous(task: Task) -> bool:
-    """Say whether a task's actions are a Box, as it is asked for."""
-    if task.family == "driving":
-        from mmenvs.driving.tasks import TASKS
-
-        asked = {**TASKS[task.preset], **task.settings}.get("action", "continuous")
-        return bool(asked == "continuous")
-    from mmenvs.recommender.tasks import TASKS as SHOPS
-
-    return {**SHOPS[task.preset], **task.settings}.get("action", "item") in ("proto", "weights")
 
 
 def _entry(given: Any) -> tuple[str, str, dict[str, Any], int]:
@@ -283,8 +281,7 @@ def _by_name(field_name: str, given: Any, names: Sequence[str]) -> dict[str, flo
     return {name: real_number(f"{field_name}[{name!r}]", given[name], 0.0, 1e9) for name in given}
 
 
-def cumulative(tasks: Sequence[Task]) -> Any:
+def cumulative(tasks: Sequence[Task]) -> NDArray[np.float64]:
     """Return the upper edges of the tasks' shares of [0, 1), float64 of shape (tasks,)."""
     edges = np.cumsum([task.weight for task in tasks])
-    edges /= edges[-1]
-    return edges
+    return np.asarray(edges / edges[-1], np.float64)

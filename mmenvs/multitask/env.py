@@ -29,13 +29,15 @@ class MultiTaskEnv(WorldEnv):
     If all tasks are continuous (or with ``action="continuous"``) ``Box(-1, 1, (d,))``, ``d`` the most numbers
     that any task takes: a task takes the first ones, stretched to its own bounds, and ignores the others.
 
-    Otherwise ``Discrete(n)``, ``n`` the most actions that any task has.  Driving tasks whose actions are
-    continuous get ``action="discrete"``; slates are numbered, the last place fastest, up to 10,000 of them.
+    Otherwise ``Discrete(n)``, ``n`` the most actions that any task has.  A driving task whose actions are
+    continuous is driven by a grid of 7 steering angles, 0.5, 0.12, 0.03, 0, -0.03, -0.12, -0.5, for each of 3
+    pedal positions, -0.6, 0, 0.8 (with ``"action": "discrete"`` among its settings by the coarser one of
+    ``DrivingEnv``).  Slates are numbered, the last place fastest, up to 10,000 of them.
 
     | Default task | Actions | Meaning |
     | --- | --- | --- |
     | ``PathPlanning`` | 0 to 2 | left, straight, right |
-    | ``Highway`` | 0 to 14 | 5 steering angles for each of 3 pedal positions, see ``DrivingEnv`` |
+    | ``Highway`` | 0 to 20 | 7 steering angles for each of 3 pedal positions |
     | ``Recommender`` | 0 to 9 | which candidate to recommend |
 
     ``info["action_mask"]`` is 1 for the actions (or numbers) that mean something in the task, as

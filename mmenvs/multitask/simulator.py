@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mmenvs.core.parallel import WorldPool
 from mmenvs.core.random import derive_seeds
 from mmenvs.core.simulator import ANY_SCENARIO, Simulator
-from mmenvs.multitask.actions import CommonActions
 from mmenvs.multitask.config import MultiTaskConfig, Task, cumulative
 from mmenvs.multitask.sharing import SharedInfos, SharedObservations
 from mmenvs.spaces import Vector
@@ -52,7 +51,7 @@ class MultiTaskSimulator(Simulator):
         self.tasks: tuple[Task, ...] = config.resolve()
         self.simulators = config.make(num_worlds)
         names = [task.name for task in self.tasks]
-        self.actions = CommonActions([simulator.action_space for simulator in self.simulators], names)
+        self.actions = config.join_actions(self.simulators)
         self.action_space = self.actions.space
         self.pool = WorldPool(num_worlds, config.threads)
         self.render_fps = self.simulators[0].render_fps

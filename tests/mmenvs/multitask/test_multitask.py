@@ -10,7 +10,7 @@ import pytest
 from gymnasium import spaces
 
 from agents.validity import Validity
-from mmenvs.multitask.actions import CommonActions
+from mmenvs.multitask.actions import DRIVING_GRID, CommonActions
 from mmenvs.multitask.config import EXPERT_RETURNS, MultiTaskConfig
 from mmenvs.registration import ENVIRONMENTS
 
@@ -18,7 +18,7 @@ MIX = "mmenvs/MultiTask-v0"
 #: The settings by which the tasks' own environments are those of the mix.
 OWN = {
     "PathPlanning": {"camera_size": (64, 64), "lidar_beams": 120},
-    "Highway": {"camera_size": (64, 64), "lidar_beams": 120, "action": "discrete"},
+    "Highway": {"camera_size": (64, 64), "lidar_beams": 120},
     "Recommender": {},
 }
 MODES = ["NEXT_STEP", "SAME_STEP", "DISABLED"]
@@ -33,7 +33,8 @@ def test_an_episode_is_the_tasks_own_bit_for_bit(task):
         mix.step(0)
     seen, info = mix.reset(seed=5, options={"task": task})
     expected, own_info = own.reset(seed=5)
-    own.action_space.seed(0)
+    size = mix.unwrapped.action_masks().sum()
+    rng = np.random.default_rng(0)
     scale = 1 / EXPERT_RETURNS[ENVIRONMENTS[f"mmenvs/{task}-v0"].kwargs["task"]]
     over = False
     for _ in range(30):
@@ -52,8 +53,9 @@ def test_an_episode_is_the_tasks_own_bit_for_bit(task):
             np.testing.assert_equal(info[key], own_info[key])
         if over:
             break
-        action = own.action_space.sample()
-        expected, own_reward, own_terminated, own_truncated, own_info = own.step(action)
+        action = int(rng.integers(size))
+        meant = DRIVING_GRID[action] if task == "Highway" else action
+        expected, own_reward, own_terminated, own_truncated, own_info = own.step(meant)
         seen, reward, terminated, truncated, info = mix.step(action)
         assert reward == own_reward * scale and info["task_reward"] == own_reward
         assert (terminated, truncated) == (own_terminated, own_truncated)
@@ -137,15 +139,15 @@ def test_tasks_come_by_weight_and_scenarios_keep_theirs():
 
 def test_masks_and_invalid_actions():
     env = gym.make(MIX, disable_env_checker=True)
-    sizes = {"PathPlanning": 3, "Highway": 15, "Recommender": 10}
-    assert env.action_space == spaces.Discrete(15)
+    sizes = {"PathPlanning": 3, "Highway": 21, "Recommender": 10}
+    assert env.action_space == spaces.Discrete(21)
     for task, size in sizes.items():
         _, info = env.reset(seed=0, options={"task": task})
-        assert info["action_mask"].tolist() == [1] * size + [0] * (15 - size)
-        assert env.unwrapped.action_masks().tolist() == [True] * size + [False] * (15 - size)
+        assert info["action_mask"].tolist() == [1] * size + [0] * (21 - size)
+        assert env.unwrapped.action_masks().tolist() == [True] * size + [False] * (21 - size)
         assert env.action_space.sample(info["action_mask"]) < size
     env.reset(seed=0, options={"task": "PathPlanning"})
-    odd = env.step(14)
+    odd = env.step(20)
     assert odd[4]["invalid_action"] and odd[4]["invalid_actions"] == 1
     env.reset(seed=0, options={"task": "PathPlanning"})
     even = env.step(2)
@@ -167,6 +169,8 @@ def test_action_spaces_join_and_translate_both_ways():
     assert np.array_equal(joined.own(0, np.float32([[0.1, -0.7, 0.9]])), np.float32([[0.1, -0.7]]))
     assert np.allclose(joined.own(1, np.float32([[-1.0, 0.0, 1.0]])), [[0, 0, 6]])
     assert np.allclose(joined.common(1, np.float32([[0, 0, 6]])), [[-1, 0, 1]])
+    joined = CommonActions([boxes[0], spaces.Discrete(2)], "ab", [DRIVING_GRID, None])
+    assert np.array_equal(joined.common(0, joined.own(0, np.arange(21))), np.arange(21))
     with pytest.raises(ValueError, match="all discrete, or all continuous"):
         CommonActions([spaces.Discrete(2), boxes[0]], "ab")
     with pytest.raises(ValueError, match="task 'b': 1e\\+06 different slates"):
@@ -281,7 +285,7 @@ def test_masks_reach_maskable_ppo_and_experts_know_every_task():
     venv.reset()
     assert is_masking_supported(venv)
     masks = get_action_masks(venv)
-    assert masks.shape == (6, 15) and masks.dtype == bool
+    assert masks.shape == (6, 21) and masks.dtype == bool
     assert np.array_equal(masks, venv.env.unwrapped.action_masks())
     act = expert_policy(venv.env)
     for _ in range(10):
