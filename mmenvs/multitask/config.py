@@ -188,11 +188,10 @@ class MultiTaskConfig:
             "threads": self.threads,
         }
         if task.family == "driving":
-            sizes = {"camera_size": self.camera_size, "lidar_beams": self.lidar_beams}
-            goal = (
-                task.preset == "parking"
-            )  # its lidar is a part of one vector, whose size is known to its users
-            common |= {key: size for key, size in sizes.items() if size is not None and not goal}
+            sizes: dict[str, Any] = {"camera_size": self.camera_size, "lidar_beams": self.lidar_beams}
+            if task.preset == "parking":  # its lidar is a part of one vector, of a size of its own
+                sizes = {}
+            common |= {key: size for key, size in sizes.items() if size is not None}
         return common
 
     def make(self, num_worlds: int) -> list[Simulator]:

@@ -48,11 +48,10 @@ def common_keys(found: Sequence[Mapping[Any, str]], tasks: Sequence[Task]) -> li
     prefixes: list[dict[Any, str]] = [{} for _ in tasks]
     for key in dict.fromkeys(key for keys in found for key in keys):
         owners = [k for k, keys in enumerate(found) if key in keys]
+        looks = {(tasks[k].family, found[k][key]) for k in owners}
         if len({found[k][key] for k in owners}) == 1:
             chosen = dict.fromkeys(owners, "")
-        elif len({(tasks[k].family, found[k][key]) for k in owners}) == len(
-            {tasks[k].family for k in owners}
-        ):
+        elif len(looks) == len({family for family, _ in looks}):
             chosen = {k: f"{tasks[k].family}_" for k in owners}
         else:
             chosen = {k: f"{tasks[k].name}_" for k in owners}
