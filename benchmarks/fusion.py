@@ -17,9 +17,9 @@ it learnt with.  All are judged on the same 200 test scenarios, beside random ac
 which knows the state of the world.
 
 Every finished run is a row of ``fusion_runs.csv``; what has its row there is not run again, so that the
-benchmark may be stopped and started at will; ``--report-only`` draws what is there.  Delete that file after a change of a task's settings.  The
-summary ``fusion.csv`` has means over seeds with 95 % bootstrap intervals over seeds, which are narrow with as
-few as three, and is drawn as ``docs/images/fusion.png``.
+benchmark may be stopped and started at will, and ``--report-only`` draws what is there.  Delete that file
+after a change of a task's settings.  The summary ``fusion.csv`` has means over seeds with 95 % bootstrap
+intervals over seeds, which are too narrow with as few as three, and is drawn as ``docs/images/fusion.png``.
 """
 
 from __future__ import annotations
