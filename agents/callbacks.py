@@ -31,12 +31,11 @@ def recent(model: BaseAlgorithm) -> tuple[float | None, float | None]:
     return success, mean_return
 
 
-class ProgressBar(BaseCallback):
+class LearningBar:
     """A bar with the world steps per second, the success rate and the mean return of the last episodes."""
 
     def __init__(self, total: int, title: str, console: Console) -> None:
         """Prepare a bar of ``total`` world steps."""
-        super().__init__()
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -50,17 +49,46 @@ class ProgressBar(BaseCallback):
         )
         self._task = self._bar.add_task(title, total=total, speed="", success="", mean_return="")
         self._begin = (0, 0.0)
+
+    def start(self, steps: int) -> None:
+        """Show the bar; the speed counts from here."""
+        self._begin = (steps, time.perf_counter())
+        self._bar.start()
+
+    def update(self, steps: int, success: float | None, mean_return: float | None) -> None:
+        """Show the world steps so far, and how the last episodes went where that is known."""
+        first, began = self._begin
+        elapsed = max(time.perf_counter() - began, 1e-6)
+        self._bar.update(
+            self._task,
+            completed=steps,
+            speed=f"{(steps - first) / elapsed:,.0f} steps/s",
+            success="" if success is None else f"success {success:.0%}",
+            mean_return="" if mean_return is None else f"return {mean_return:.2f}",
+        )
+
+    def stop(self) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._bar.stop()
+
+
+class ProgressBar(BaseCallback):
+    """Shows a :class:`LearningBar`."""
+
+    def __init__(self, total: int, title: str, console: Console) -> None:
+        """Prepare a bar of ``total`` world steps."""
+        super().__init__()
+        self._bar = LearningBar(total, title, console)
         self._shown = 0.0
 
     def _on_training_start(self) -> None:
-        self._begin = (self.num_timesteps, time.perf_counter())
-        self._bar.start()
+        self._bar.start(self.num_timesteps)
 
     def _on_step(self) -> bool:
         now = time.perf_counter()
         if now - self._shown > 0.25:
             self._shown = now
-            self._update(now)
+            self._bar.update(self.num_timesteps, *recent(self.model))
         return True
 
     def _on_training_end(self) -> None:
@@ -68,19 +96,8 @@ class ProgressBar(BaseCallback):
 
     def close(self) -> None:
         """Leave the last state of the bar on the screen."""
-        self._update(time.perf_counter())
+        self._bar.update(self.num_timesteps, *recent(self.model))
         self._bar.stop()
-
-    def _update(self, now: float) -> None:
-        steps, began = self._begin
-        success, mean_return = recent(self.model)
-        self._bar.update(
-            self._task,
-            completed=self.num_timesteps,
-            speed=f"{(self.num_timesteps - steps) / max(now - began, 1e-6):,.0f} steps/s",
-            success="" if success is None else f"success {success:.0%}",
-            mean_return="" if mean_return is None else f"return {mean_return:.2f}",
-        )
 
 
 @dataclass(frozen=True)

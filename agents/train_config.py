@@ -163,13 +163,22 @@ class TrainConfig:
         Raises:
             ValueError: If the file is missing, is no JSON, or holds a field that is not known.
         """
-        try:
-            data = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist: {path.parent} is not the folder of a run") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not valid JSON: {error}") from None
-        return decode_config(cls, data, path)
+        return load_config(cls, path)
+
+
+def load_config(kind: type[Config], path: Path) -> Config:
+    """Read a dataclass, and those inside of it, from a JSON file.
+
+    Raises:
+        ValueError: If the file is missing, is no JSON, or holds a field that is not known.
+    """
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist: {path.parent} is not the folder of a run") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
+    return decode_config(kind, data, path)
 
 
 def decode_config(kind: type[Config], data: Any, path: Path) -> Config:
