@@ -6,26 +6,35 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 # Threads of torch that wait by spinning take the cores that the simulator needs; this must be set before
 # torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-if TYPE_CHECKING:
-    from agents.train_config import TrainConfig
+
+class _Run(Protocol):
+    """The settings of a run."""
+
+    @property
+    def env_id(self) -> str: ...
+
+
+Run = TypeVar("Run", bound=_Run)
 
 USAGE = """usage: python -m agents COMMAND [OPTIONS]
 
-  quickstart        train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
-  train ENV_ID      train an agent; --pretrained encoder.pt starts from a pretrained encoder
-  pretrain ENV_ID   pretrain an encoder on rollouts without labels, write encoder.pt
-  evaluate RUN      play held-out episodes with a trained agent, 'random' or 'expert'
-  tune ENV_ID       search settings for an agent
-  watch RUN         see a policy at work, in a window or as a film
-  export RUN        write a trained policy to one file, policy.onnx or policy.pt
+  quickstart          train on mmenvs/PathPlanning-v0 for two minutes, show how well the agent drives
+  train ENV_ID        train an agent; --pretrained encoder.pt starts from a pretrained encoder
+  pretrain ENV_ID     pretrain an encoder on rollouts without labels, write encoder.pt
+  distributed ENV_ID  train an agent in several processes or machines, on Ray RLlib
+  tune ENV_ID         search settings for an agent
+  evaluate RUN        play held-out episodes with a trained agent, 'random' or 'expert'
+  watch RUN           see a policy at work, in a window or as a film
+  export RUN          write a trained policy to one file, policy.onnx or policy.pt
 
-python -m agents COMMAND --help lists the options; of train, with the defaults of that ENV_ID."""
+python -m agents COMMAND --help lists the options; of train and distributed, with the defaults of that
+ENV_ID."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "quickstart": _quickstart,
         "train": _train,
         "pretrain": _pretrain,
+        "distributed": _distributed,
         "evaluate": _evaluate,
         "tune": _tune,
         "watch": _watch,
@@ -76,42 +86,67 @@ def _quickstart(arguments: list[str]) -> None:
 def _train(arguments: list[str]) -> None:
     import tyro
 
+    from agents.defaults import defaults_for, large_batch
+    from agents.train_config import TrainConfig
     from agents.training import train
     from agents.vec_env import find_spec
 
     resume, rest = _take_option(arguments, "--resume")
     large = "--large-batch" in rest
-    defaults, rest = _train_defaults(resume, [argument for argument in rest if argument != "--large-batch"])
+    rest = [argument for argument in rest if argument != "--large-batch"]
+    saved = None if resume is None else TrainConfig.load(Path(resume) / "config.json")
+    defaults, rest = _run_defaults("train", saved, defaults_for, rest)
     if large:
-        from agents.defaults import large_batch
-
         defaults = large_batch(defaults)
     description = (
         "Train an agent. --resume DIR goes on with the run in that folder, whose settings are the defaults; "
         "--large-batch has settings of PPO for a large GPU as the defaults."
     )
     config = tyro.cli(
-        type(defaults), default=defaults, prog="python -m agents train", args=rest, description=description
+        TrainConfig, default=defaults, prog="python -m agents train", args=rest, description=description
     )
     find_spec(config.env_id)
     train(config, resume=None if resume is None else Path(resume))
 
 
-def _train_defaults(resume: str | None, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
-    """Return the settings from which the command line departs, and the arguments with the id in them."""
-    from agents.defaults import defaults_for
-    from agents.train_config import TrainConfig
+def _distributed(arguments: list[str]) -> None:
+    import tyro
 
+    from agents.distributed.config import DistributedConfig, distributed_defaults
+    from agents.distributed.training import train_distributed
+    from agents.vec_env import find_spec
+
+    resume, rest = _take_option(arguments, "--resume")
+    saved = None if resume is None else DistributedConfig.load(Path(resume))
+    defaults, rest = _run_defaults("distributed", saved, distributed_defaults, rest)
+    description = (
+        "Train an agent on Ray RLlib: --runners processes play, on this machine or on those of the cluster "
+        "at --address. --resume DIR goes on with the run in that folder, whose settings are the defaults."
+    )
+    config = tyro.cli(
+        DistributedConfig,
+        default=defaults,
+        prog="python -m agents distributed",
+        args=rest,
+        description=description,
+    )
+    find_spec(config.env_id)
+    train_distributed(config, resume=None if resume is None else Path(resume))
+
+
+def _run_defaults(
+    command: str, saved: Run | None, defaults: Callable[[str], Run], arguments: list[str]
+) -> tuple[Run, list[str]]:
+    """Return the settings from which the command line departs, and the arguments with the id in them."""
     named = bool(arguments) and not arguments[0].startswith("-")
-    if resume is not None:
-        saved = TrainConfig.load(Path(resume) / "config.json")
+    if saved is not None:
         return saved, arguments if named else [saved.env_id, *arguments]
     if named:
-        return defaults_for(arguments[0]), arguments
+        return defaults(arguments[0]), arguments
     if any(option in arguments for option in ("-h", "--help")):
-        return TrainConfig("ENV_ID"), arguments
+        return defaults("ENV_ID"), arguments
     raise ValueError(
-        "train needs the id of an environment first: python -m agents train mmenvs/PathPlanning-v0"
+        f"{command} needs the id of an environment first: python -m agents {command} mmenvs/PathPlanning-v0"
     )
 
 

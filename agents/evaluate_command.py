@@ -13,6 +13,7 @@ from rich.console import Console
 
 from agents.deployed import FORMATS
 from agents.deployed import Policy as ExportedPolicy
+from agents.distributed.config import is_distributed, require_ray
 from agents.evaluation import EvaluationResult, evaluate
 from agents.policies import Policy, Untrained
 from agents.report import results_table
@@ -25,7 +26,7 @@ class EvaluateConfig:
     """Play held-out episodes and report success, return and length with 95 % intervals.
 
     Attributes:
-        policy: Folder of a run, a zip file in it, an exported ``.onnx`` or ``.pt``, ``random`` or ``expert``.
+        policy: Folder of a run, a checkpoint in it, an exported ``.onnx`` or ``.pt``, ``random``, ``expert``.
         env_id: Where; by default where the agent was trained.
         episodes: How many episodes.
         seed: Seed of the first episode.
@@ -103,5 +104,11 @@ def read_policy(name: str, env_id: str | None, command: str) -> tuple[Policy, st
         if env_id is None:
             raise ValueError(f"{path} does not say where it was trained: {command} needs --env-id")
         return exported, env_id, exported.metadata["env_kwargs"]
+    if is_distributed(path):
+        require_ray()
+        from agents.distributed.policy import load_policy
+
+        distributed, settings = load_policy(path, deterministic=not config.stochastic)
+        return distributed, config.env_id or settings.env_id, settings.env_kwargs
     model, run = load_model(path)
     return model, env_id or run.env_id, run.env_kwargs

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from agents.__main__ import main
+from agents.algorithms import DQNConfig, PPOConfig, SACConfig
+from agents.config import EncoderConfig, ImageConfig
+from agents.defaults import defaults_for
+from agents.distributed import config as distributed_config
+from agents.distributed.config import DistributedConfig, distributed_defaults, is_distributed
+from agents.distributed.training import train_distributed
+from agents.distributed.worlds import RunnerWorlds, check_worlds, make_worlds, world_settings
+from agents.evaluation import evaluate
+from agents.vec_env import make_vector
+
+TASK = "mmenvs/PathPlanning-v0"
+TOY, TOY_BOX = "toy/Sides-v0", "toy/SidesBox-v0"
+
+
+def tiny(tmp_path: Path, **changes: Any) -> DistributedConfig:
+    replay: dict[str, Any] = {"buffer_size": 2_000, "learning_starts": 100, "batch_size": 16, "train_freq": 8}
+    config = DistributedConfig(
+        TASK,
+        steps=200,
+        runners=2,
+        num_envs=2,
+        env_kwargs={"camera_size": [24, 24]},
+        reward_scale=0.05,
+        out=tmp_path / "run",
+        threads=1,
+        checkpoint_every=0,
+        episodes=4,
+        encoder=EncoderConfig(image=ImageConfig(channels=(8, 8), features=16)),
+        ppo=PPOConfig(n_steps=32, batch_size=32, n_epochs=1, anneal=True),
+        dqn=DQNConfig(**replay, target_update_interval=50),
+        sac=SACConfig(**replay),
+    )
+    return replace(config, **changes)
+
+
+# What needs no Ray.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("runners", 0, "at least 1"),
+        ("num_envs", 0, "at least 1"),
+        ("algo", "td3", "one of ('ppo', 'dqn', 'sac')"),
+        ("seed", -1, "in [0, 2**32)"),
+        ("learners", -1, "at least 0"),
+        ("gpus_per_learner", 2, "0 or 1"),
+        ("reward_scale", 0.0, "greater than 0"),
+        ("target_success", 1.5, "in (0, 1]"),
+        ("max_minutes", 0, "greater than 0"),
+        ("keep_checkpoints", 0, "at least 1"),
+        ("episodes", -1, "at least 0"),
+        ("address", "", "None, 'auto' or the address of a cluster"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: Any, allowed: str) -> None:
+    with pytest.raises(ValueError) as error:
+        DistributedConfig(TASK, **{name: value})
+    assert str(error.value) == f"DistributedConfig: {name}={value!r} must be {allowed}"
+
+
+def test_the_settings_of_a_task_are_those_of_a_single_process() -> None:
+    ours, single = distributed_defaults(TASK), defaults_for(TASK)
+    assert (ours.ppo, ours.dqn, ours.sac, ours.encoder) == (
+        single.ppo,
+        single.dqn,
+        single.sac,
+        single.encoder,
+    )
+    assert (ours.steps, ours.reward_scale) == (single.steps, single.reward_scale)
+    assert replace(ours, runners=4).worlds == 64
+    assert replace(ours, runners=3, num_envs=5).worlds == 15
+    assert replace(ours, runners=100).worlds_per_runner == 1
+
+
+def test_the_settings_survive_a_file(tmp_path: Path) -> None:
+    config = tiny(tmp_path)
+    config.save(tmp_path)
+    assert DistributedConfig.load(tmp_path) == config
+    assert is_distributed(tmp_path)
+    assert not is_distributed(tmp_path / "other")
+    with pytest.raises(ValueError, match="is not the folder of a run"):
+        DistributedConfig.load(tmp_path / "other")
+
+
+def test_what_does_not_fit_is_said_before_ray_starts(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"algo='sac' cannot choose actions of Discrete\(3\).*: ppo, dqn"):
+        check_worlds(tiny(tmp_path, algo="sac"))
+    with pytest.raises(ValueError, match=r"algo='dqn' cannot choose actions of Box.*: ppo, sac"):
+        check_worlds(tiny(tmp_path, env_id=TOY_BOX, env_kwargs={}, algo="dqn"))
+    with pytest.raises(ValueError, match="must be a Dict"):
+        check_worlds(tiny(tmp_path, env_id="CartPole-v1", env_kwargs={}))
+    with pytest.raises(ValueError, match="unknown environment id"):
+        check_worlds(tiny(tmp_path, env_id="mmenvs/PathPlaning-v0"))
+
+
+def test_without_ray_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        distributed_config.importlib.util, "find_spec", lambda name: None if name == "ray" else found(name)
+    )
+    with pytest.raises(ModuleNotFoundError, match=r"needs ray.*: pip install 'mmenvs\[rllib\]'"):
+        train_distributed(tiny(tmp_path))
+    assert main(["distributed", TASK]) == 2
+    assert "pip install 'mmenvs[rllib]'" in capsys.readouterr().err
+
+
+def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["distributed"]) == 2
+    assert "python -m agents distributed mmenvs/PathPlanning-v0" in capsys.readouterr().err
+    assert main(["distributed", "--resume", "nowhere"]) == 2
+    assert "is not the folder of a run" in capsys.readouterr().err
+
+
+class Context(dict[str, Any]):
+    """What RLlib hands to the maker of an environment."""
+
+    worker_index = 1
+
+
+@pytest.mark.parametrize("env_id", [TASK, TOY])
+def test_worlds_of_a_runner(env_id: str, tmp_path: Path) -> None:
+    kwargs = {"camera_size": [24, 24]} if env_id == TASK else {}
+    config = tiny(tmp_path, env_id=env_id, env_kwargs=kwargs)
+    env = make_worlds(Context(world_settings(config), num_envs=3))
+    plain = make_vector(env_id, 3, AutoresetMode.NEXT_STEP, kwargs)
+    seeds: Any = np.random.SeedSequence((0, 1)).generate_state(3).tolist()
+    ours, infos = env.reset(seed=5)
+    theirs, _ = plain.reset(seed=seeds)
+    assert infos == {}
+    rng, kept, ends = np.random.default_rng(0), [], 0
+    for _ in range(60):
+        for key, value in theirs.items():
+            np.testing.assert_array_equal(ours[key], value)
+        kept.append(ours["camera"])
+        actions = rng.integers(env.single_action_space.n, size=3)
+        ours, rewards, terminated, truncated, infos = env.step(actions)
+        theirs, full, *flags, full_infos = plain.step(actions)
+        np.testing.assert_allclose(rewards, 0.05 * full)
+        np.testing.assert_array_equal((terminated, truncated), flags)
+        ended = terminated | truncated
+        ends += ended.sum()
+        assert bool(infos) == ended.any()
+        if ended.any():
+            np.testing.assert_array_equal(infos["_success"], ended)
+            np.testing.assert_array_equal(infos["success"][ended], full_infos["success"][ended])
+    assert ends >= 3
+    assert len({array.tobytes() for array in kept}) > 30, "observations of old steps were overwritten"
+    other = make_worlds(Context(world_settings(config, steps=64), num_envs=3))
+    assert other.reset(seed=5)[0]["camera"].tobytes() != kept[0].tobytes()
+    for worlds in (env, plain, other):
+        worlds.close()
+
+
+def test_rllib_gets_no_other_autoreset_mode() -> None:
+    env = make_vector(TOY, 2, AutoresetMode.SAME_STEP)
+    with pytest.raises(ValueError, match="SAME_STEP, RLlib needs NEXT_STEP"):
+        RunnerWorlds(env, 1.0, (0, 0))
+    env.close()
+
+
+# What needs Ray.
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'mmenvs[rllib]'")
+    import os
+
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 1024**2)
+    yield
+    ray.shutdown()
+
+
+def test_two_runners_learn_save_resume_and_act(cluster: None, tmp_path: Path) -> None:
+    config = tiny(tmp_path, checkpoint_every=128)
+    first = train_distributed(config, quiet=True)
+    assert first.stopped_by == "steps"
+    assert 200 <= first.steps <= 400
+    assert first.checkpoint.name == f"step_{first.steps:012d}"
+    assert first.curve[-1].steps == first.steps
+    assert first.curve[-1].success_rate is not None
+    assert 0 <= first.metrics["route_completion"] <= 1
+    assert np.mean(first.lengths) == pytest.approx(first.metrics["duration"] / 0.2)
+    assert first.evaluation is not None
+    assert first.evaluation.returns.shape == (4,)
+    assert json.loads((first.run_dir / "results.json").read_text()) == first.evaluation.to_dict()
+
+    from agents.distributed.policy import load_policy
+
+    policy, saved = load_policy(first.run_dir)
+    assert saved == config
+    again = evaluate(policy, TASK, 4, env_kwargs=config.env_kwargs)
+    np.testing.assert_array_equal(again.returns, first.evaluation.returns)
+    with pytest.raises(ValueError, match=r"does not fit the environment.*camera"):
+        wide = make_vector(TASK, 1, AutoresetMode.DISABLED)
+        policy.check(wide.single_observation_space, wide.single_action_space)
+
+    with pytest.raises(ValueError, match="only steps, out, address, runners"):
+        train_distributed(replace(config, reward_scale=1.0), resume=first.run_dir)
+    with pytest.raises(ValueError, match=f"must exceed the {first.steps} that the run has done"):
+        train_distributed(config, resume=first.run_dir)
+    more = train_distributed(
+        replace(config, steps=first.steps + 100, episodes=0), resume=first.run_dir, quiet=True
+    )
+    assert first.steps + 100 <= more.steps <= first.steps + 400
+    assert more.curve[0].steps > first.steps
+    before, after = policy.module.state_dict(), load_policy(more.run_dir)[0].module.state_dict()
+    assert any(not np.array_equal(before[key], after[key]) for key in before)
+    assert not list(first.run_dir.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(("algo", "env_id"), [("dqn", TASK), ("sac", "mmenvs/Driving-v0")])
+def test_replay_buffers(cluster: None, algo: Any, env_id: str, tmp_path: Path) -> None:
+    config = tiny(tmp_path, algo=algo, env_id=env_id, steps=600, runners=1, num_envs=4)
+    result = train_distributed(config, quiet=True)
+    assert result.steps >= 600
+    assert result.evaluation is not None
+    assert main(["evaluate", str(result.run_dir), "--episodes", "2"]) == 0
