@@ -59,7 +59,9 @@ def evaluate_command(config: EvaluateConfig, console: Console | None = None) -> 
         ValueError: If the run cannot be loaded, or does not fit the environment.
     """
     console = console or Console()
-    policy, env_id, trained_with = read_policy(config.policy, config.env_id, "evaluate")
+    policy, env_id, trained_with = read_policy(
+        config.policy, config.env_id, "evaluate", deterministic=not config.stochastic
+    )
     result = evaluate(
         policy,
         env_id,
@@ -78,13 +80,17 @@ def evaluate_command(config: EvaluateConfig, console: Console | None = None) -> 
     return result
 
 
-def read_policy(name: str, env_id: str | None, command: str) -> tuple[Policy, str, Mapping[str, Any]]:
+def read_policy(
+    name: str, env_id: str | None, command: str, *, deterministic: bool = True
+) -> tuple[Policy, str, Mapping[str, Any]]:
     """Read a policy that was named on the command line.
 
     Args:
         name: Folder of a run, a zip file in it, an exported file, ``random`` or ``expert``.
         env_id: Where it shall act; None for where it was trained.
         command: What asks, for messages.
+        deterministic: Whether a policy that was trained by several processes takes its most likely action;
+            others are told when they act.
 
     Returns:
         The policy, the id of the environment, and the keyword arguments of its training.
@@ -108,7 +114,7 @@ def read_policy(name: str, env_id: str | None, command: str) -> tuple[Policy, st
         require_ray()
         from agents.distributed.policy import load_policy
 
-        distributed, settings = load_policy(path, deterministic=not config.stochastic)
-        return distributed, config.env_id or settings.env_id, settings.env_kwargs
+        distributed, settings = load_policy(path, deterministic=deterministic)
+        return distributed, env_id or settings.env_id, settings.env_kwargs
     model, run = load_model(path)
     return model, env_id or run.env_id, run.env_kwargs

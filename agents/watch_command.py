@@ -97,7 +97,9 @@ def watch_command(config: WatchConfig, console: Console | None = None) -> list[W
             pictures, or if there is no screen for a window.
     """
     console = console or Console()
-    policy, env_id, trained_with = read_policy(config.policy, config.env_id, "watch")
+    policy, env_id, trained_with = read_policy(
+        config.policy, config.env_id, "watch", deterministic=not config.stochastic
+    )
     env = _make_world(env_id, {**trained_with, **config.env_kwargs}, config.split)
     watched: list[Watched] = []
     try:

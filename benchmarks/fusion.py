@@ -48,7 +48,7 @@ from gymnasium.vector import AutoresetMode
 from rich.console import Console
 from rich.table import Table
 
-from agents.algorithms import PPOConfig
+from agents.algorithm_config import PPOConfig
 from agents.config import EncoderConfig, ImageConfig, TokensConfig
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.fusion import FUSIONS

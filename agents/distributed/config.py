@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
-from agents.algorithms import DQNConfig, PPOConfig, SACConfig
+from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
 from agents.config import EncoderConfig, require, require_positive
 from agents.defaults import defaults_for
 from agents.train_config import EnvKwargs, load_config
@@ -90,6 +90,15 @@ class DistributedConfig:
         require(self, "checkpoint_every", self.checkpoint_every >= 0, "at least 0")
         require(self, "episodes", self.episodes >= 0, "at least 0")
         require(self, "address", self.address != "", "None, 'auto' or the address of a cluster")
+        for name, option in (
+            ("ppo", "autocast"),
+            ("ppo", "compile_encoder"),
+            ("dqn", "hindsight"),
+            ("sac", "hindsight"),
+        ):
+            asked = getattr(getattr(self, name), option)
+            if asked:
+                raise ValueError(f"DistributedConfig: {name}.{option}={asked!r} must be off: RLlib has it not")
         target, minutes = self.target_success, self.max_minutes
         require(self, "target_success", target is None or 0 < target <= 1, "in (0, 1]")
         require(self, "max_minutes", minutes is None or minutes > 0, "greater than 0")

@@ -12,7 +12,7 @@ from ray.rllib.algorithms.sac import SACConfig as RLlibSAC
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.tune.registry import register_env
 
-from agents.algorithms import DQNConfig, SACConfig
+from agents.algorithm_config import DQNConfig, SACConfig
 from agents.distributed.callbacks import EpisodeReports
 from agents.distributed.config import DistributedConfig
 from agents.distributed.learner import MixedPPOLearner

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from agents.__main__ import main
-from agents.algorithms import DQNConfig, PPOConfig, SACConfig
+from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
 from agents.config import EncoderConfig, ImageConfig
 from agents.defaults import defaults_for
 from agents.distributed import config as distributed_config
@@ -71,6 +71,18 @@ def test_a_wrong_setting_is_named(name: str, value: Any, allowed: str) -> None:
     with pytest.raises(ValueError) as error:
         DistributedConfig(TASK, **{name: value})
     assert str(error.value) == f"DistributedConfig: {name}={value!r} must be {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ppo": PPOConfig(autocast=True)}, "ppo.autocast=True must be off"),
+        ({"sac": SACConfig(hindsight=4)}, "sac.hindsight=4 must be off"),
+    ],
+)
+def test_what_rllib_does_not_have_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        DistributedConfig(TASK, **changes)
 
 
 def test_the_settings_of_a_task_are_those_of_a_single_process() -> None:

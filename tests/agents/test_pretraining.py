@@ -17,7 +17,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.__main__ import main
-from agents.algorithms import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
+from agents.algorithm_config import A2CConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
 from agents.config import EncoderConfig, ImageConfig, VectorConfig
 from agents.encoders import ENCODERS
 from agents.extractor import MultimodalExtractor
