@@ -335,7 +335,7 @@ def test_next_step_ignores_the_ends_of_episodes(rollouts: Rollouts) -> None:
         assert bool(loss != altered) == changes
     nothing = replace(batch, follows=torch.zeros_like(batch.follows))
     only = replace(QUICK, next_step=NextStepConfig(predict="observations"))
-    assert float(NextStep(setting_of(rollouts, only))(setting.encoder, nothing)[0]) == 0.0
+    assert NextStep(setting_of(rollouts, only))(setting.encoder, nothing)[0].item() == 0.0
 
 
 def test_collapse_is_punished_and_the_slow_copy_follows(rollouts: Rollouts) -> None:
@@ -638,6 +638,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     Path(file).unlink()
     assert main(["train", "--resume", run, "--steps", "64"]) == 0
     assert main(["evaluate", run, "--episodes", "2"]) == 0
+    assert main(["export", run, "--to", str(tmp_path / "policy.pt"), "--check"]) == 0
     other = ["pretrain", OTHERS, *command[2:]]
     assert main(other) == 2
     assert "is not of toy/Others-v0" in capsys.readouterr().err
