@@ -1,12 +1,12 @@
 """What pretraining buys: fewer steps, and fewer labels.
 
-    python -m benchmarks.pretraining [--seeds 0 1 2] [--behaviour random] [--out benchmarks/results]
+    python -m benchmarks.pretraining [--tasks NAME ...] [--seeds 0 1 2] [--behaviour random]
 
-*Steps.* For each seed an encoder is pretrained on rollouts without labels, and PPO learns the task from
-scratch, from the pretrained encoder, and from the pretrained encoder that is frozen, with the same settings.
-Reported are the score at the end on held-out worlds and the mean over the learning curve, which rises the
-earlier the agent learns: success rates, or returns where a task has no success.  The steps of the rollouts
-are not in the curves.
+*Steps.* The tasks are PathPlanning as it is, and without its lidar (:data:`TASKS`).  For each seed an encoder
+is pretrained on rollouts without labels, and PPO learns the task from scratch, from the pretrained encoder and
+from the pretrained encoder that is frozen, with the same settings.  Reported are the score at the end on
+held-out worlds and the mean over the learning curve, which rises the earlier the agent learns: success rates,
+or returns where a task has no success.  The steps of the rollouts are not in the curves.
 
 *Labels.* A ridge regression on frozen features of 50 to 5,000 labelled observations of PathPlanning, for the
 pretrained encoder and one of random weights: which way the scripted driver steers (share of right answers),
@@ -56,6 +56,11 @@ from mmenvs.driving import state as st
 ARMS = ("scratch", "pretrained", "frozen")
 LABELS = (50, 100, 200, 500, 1_000, 2_000, 5_000)
 _PROBED = "mmenvs/PathPlanning-v0"
+#: Name of a task to its id and the keyword arguments of its environment.
+TASKS: dict[str, tuple[str, dict[str, Any]]] = {
+    _PROBED: (_PROBED, {}),
+    "PathPlanning by camera": (_PROBED, {"sensors": ("camera", "state")}),
+}
 _WORLDS = 64
 _POINTS = 10  # of a learning curve that are kept
 _FARTHEST = 40.0  # [m] obstacles beyond count as there
@@ -70,7 +75,7 @@ class Options:
     """What to run.
 
     Attributes:
-        tasks: Where agents learn.
+        tasks: Where agents learn: names in :data:`TASKS`, or ids.
         seeds: One encoder and one run of each arm each; at most ten.
         steps: World steps of each run.
         behaviour: Who plays the rollouts.
@@ -81,7 +86,7 @@ class Options:
         out: Folder of the figures.
     """
 
-    tasks: tuple[str, ...] = (_PROBED, "mmenvs/Recommender-v0")
+    tasks: tuple[str, ...] = tuple(TASKS)
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = 40_000
     behaviour: Behaviour = "random"
@@ -118,30 +123,33 @@ class Row:
 def pretrained_on(task: str, seed: int, options: Options) -> tuple[Path, float]:
     """Pretrain an encoder, and return its file and the seconds that it took, rollouts included."""
     begin = time.perf_counter()
-    env = make_vector(task, _WORLDS, AutoresetMode.SAME_STEP)
+    env_id, env_kwargs = TASKS.get(task, (task, {}))
+    env = make_vector(env_id, _WORLDS, AutoresetMode.SAME_STEP, env_kwargs)
     rollouts = collect(env, options.rollouts, options.behaviour, seed=seed)
     env.close()
     result = pretrain(rollouts, replace(options.learn, seed=seed, threads=1, device="cpu"))
-    file = options.runs / f"{task.rpartition('/')[2]}-{seed}.pt"
+    file = options.runs / f"{_short(task)}-{seed}.pt"
     result.encoder.save(file)
     return file, time.perf_counter() - begin
 
 
 def learned(task: str, arm: str, seed: int, file: Path, options: Options) -> list[Row]:
     """Train one agent and return its learning curve and what it reaches on held-out worlds."""
+    env_id, env_kwargs = TASKS.get(task, (task, {}))
     config = replace(
-        defaults_for(task),
+        defaults_for(env_id),
+        env_kwargs=env_kwargs,
         steps=options.steps,
         seed=seed,
         threads=1,
         device="cpu",
         checkpoint_every=0,
-        out=options.runs / f"{task.rpartition('/')[2]}-{arm}-{seed}",
+        out=options.runs / f"{_short(task)}-{arm}-{seed}",
         pretrained=None if arm == "scratch" else file,
         freeze=arm == "frozen",
     )
     result = train(config, quiet=True)
-    held_out = evaluate(result.model, task, options.episodes, seed=seed)
+    held_out = evaluate(result.model, env_id, options.episodes, seed=seed, env_kwargs=env_kwargs)
     rate = held_out.success_rate
     measure = "return" if rate is None else "success"
     points = [(p.steps, p.mean_return if rate is None else p.success_rate) for p in result.curve]
@@ -285,7 +293,7 @@ def draw(rows: Sequence[Row], path: Path) -> bool:
             axes.plot(amounts, mean, label=arm)
             axes.fill_between(amounts, mean - half, mean + half, alpha=0.15)
         axes.set(
-            title=task.rpartition("/")[2],
+            title=_short(task),
             xlabel="world steps" if part == "steps" else "labels",
             ylabel=measure,
         )
@@ -294,6 +302,10 @@ def draw(rows: Sequence[Row], path: Path) -> bool:
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=110)
     return True
+
+
+def _short(task: str) -> str:
+    return task.rpartition("/")[2].replace(" ", "-")
 
 
 def kept(path: Path) -> list[Row]:
