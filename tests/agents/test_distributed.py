@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from agents.__main__ import main
 from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
+from agents.algorithms import make_model
 from agents.config import EncoderConfig, ImageConfig
 from agents.defaults import defaults_for
 from agents.distributed import config as distributed_config
@@ -20,7 +24,7 @@ from agents.distributed.config import DistributedConfig, distributed_defaults, i
 from agents.distributed.training import train_distributed
 from agents.distributed.worlds import RunnerWorlds, check_worlds, make_worlds, world_settings
 from agents.evaluation import evaluate
-from agents.vec_env import make_vector
+from agents.vec_env import make_vec_env, make_vector
 
 TASK = "mmenvs/PathPlanning-v0"
 TOY, TOY_BOX = "toy/Sides-v0", "toy/SidesBox-v0"
@@ -191,16 +195,27 @@ def test_rllib_gets_no_other_autoreset_mode() -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def rllib() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'mmenvs[rllib]'")
-    import os
 
+
+@pytest.fixture(scope="module")
+def cluster(rllib: None) -> Iterator[None]:
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 1024**2)
     yield
     ray.shutdown()
+
+
+def test_minibatches_are_drawn_from_the_whole_batch(rllib: None) -> None:
+    from agents.distributed.learner import mixed
+
+    rows = torch.arange(100)
+    columns = mixed({"obs": {"a": rows[:, None], "b": rows.numpy()}, "rewards": rows})
+    assert sorted(columns["rewards"].tolist()) == rows.tolist() != columns["rewards"].tolist()
+    assert columns["obs"]["a"][:, 0].tolist() == columns["obs"]["b"].tolist() == columns["rewards"].tolist()
 
 
 def test_two_runners_learn_save_resume_and_act(cluster: None, tmp_path: Path) -> None:
@@ -243,8 +258,61 @@ def test_two_runners_learn_save_resume_and_act(cluster: None, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("algo", "env_id"), [("dqn", TASK), ("sac", "mmenvs/Driving-v0")])
 def test_replay_buffers(cluster: None, algo: Any, env_id: str, tmp_path: Path) -> None:
-    config = tiny(tmp_path, algo=algo, env_id=env_id, steps=600, runners=1, num_envs=4)
+    config = tiny(tmp_path, algo=algo, env_id=env_id, steps=300, runners=1, num_envs=4, episodes=0)
     result = train_distributed(config, quiet=True)
-    assert result.steps >= 600
-    assert result.evaluation is not None
+    assert result.steps >= 300
+    assert result.evaluation is None
     assert main(["evaluate", str(result.run_dir), "--episodes", "2"]) == 0
+
+
+@pytest.mark.parametrize("env_id", [TASK, TOY_BOX])
+def test_a_module_starts_where_stable_baselines3_does(rllib: None, env_id: str) -> None:
+    from agents.distributed.module import MultimodalActorCritic
+    from agents.distributed.policy import DistributedPolicy
+
+    env = make_vector(env_id, 5, AutoresetMode.DISABLED)
+    module = MultimodalActorCritic(
+        observation_space=env.single_observation_space,
+        action_space=env.single_action_space,
+        model_config={"encoder": EncoderConfig(), "net_arch": (64,)},
+    )
+    venv = make_vec_env(env_id, 1)
+    policy = make_model("ppo", PPOConfig(batch_size=64), EncoderConfig(), venv, seed=0, device="cpu").policy
+    # All but the biases of linear layers, which start at 0 in both.
+    ours, theirs = (
+        sorted((tuple(p.shape), round(float(p.detach().norm()), 3)) for p in net.parameters() if p.ndim == 2)
+        for net in (module, policy)
+    )
+    assert [shape for shape, _ in ours] == [shape for shape, _ in theirs]
+    assert np.allclose([norm for _, norm in ours], [norm for _, norm in theirs], rtol=0.01)
+
+    observations, _ = env.reset(seed=0)
+    for deterministic in (True, False):
+        actions = DistributedPolicy(module, deterministic)(observations)
+        assert all(env.single_action_space.contains(action) for action in actions)
+    batch = {"obs": {key: torch.as_tensor(value) for key, value in observations.items()}}
+    features = module.forward_train(batch)
+    torch.testing.assert_close(
+        module.compute_values(batch), module.compute_values(batch, features["embeddings"]).detach()
+    )
+    env.close()
+    venv.close()
+
+
+def test_a_module_chooses_slates(rllib: None) -> None:
+    from agents.distributed.module import MultimodalActorCritic
+    from agents.distributed.policy import DistributedPolicy
+
+    env = make_vector(TOY, 6, AutoresetMode.DISABLED)
+    slates = spaces.MultiDiscrete([3, 5])
+    module = MultimodalActorCritic(
+        observation_space=env.single_observation_space,
+        action_space=slates,
+        model_config={"encoder": EncoderConfig(), "net_arch": (8,)},
+    )
+    observations, _ = env.reset(seed=0)
+    for deterministic in (True, False):
+        actions = DistributedPolicy(module, deterministic)(observations)
+        assert actions.shape == (6, 2)
+        assert all(slates.contains(action) for action in actions)
+    env.close()
