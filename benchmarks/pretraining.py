@@ -2,9 +2,9 @@
 
     python -m benchmarks.pretraining [--tasks NAME ...] [--seeds 0 1 2] [--behaviour random]
 
-*Steps.* The tasks are PathPlanning as it is, and without its lidar (:data:`TASKS`).  For each seed an encoder
-is pretrained on rollouts without labels, and PPO learns the task from scratch, from the pretrained encoder and
-from the pretrained encoder that is frozen, with the same settings.  Reported are the score at the end on
+*Steps.* The tasks are PathPlanning as it is, and without its lidar (:data:`TASKS`).  For each seed an
+encoder is pretrained on rollouts without labels, and PPO learns the task from scratch, from the pretrained
+encoder and from the pretrained encoder that is frozen, with the same settings.  Reported are the score at the end on
 held-out worlds and the mean over the learning curve, which rises the earlier the agent learns: success rates,
 or returns where a task has no success.  The steps of the rollouts are not in the curves.
 

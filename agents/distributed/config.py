@@ -98,7 +98,9 @@ class DistributedConfig:
         ):
             asked = getattr(getattr(self, name), option)
             if asked:
-                raise ValueError(f"DistributedConfig: {name}.{option}={asked!r} must be off: RLlib has it not")
+                raise ValueError(
+                    f"DistributedConfig: {name}.{option}={asked!r} must be off: RLlib has it not"
+                )
         target, minutes = self.target_success, self.max_minutes
         require(self, "target_success", target is None or 0 < target <= 1, "in (0, 1]")
         require(self, "max_minutes", minutes is None or minutes > 0, "greater than 0")
