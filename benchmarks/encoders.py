@@ -1,12 +1,15 @@
 """What an encoder costs: one pass forward and backward, and training with PPO, on one core.
 
-    python -m benchmarks.encoders [--seconds 20] [--rounds 3] [--out benchmarks/results]
+    python -m benchmarks.encoders [--seconds 20] [--rounds 3] [--seeds 3] [--out benchmarks/results]
 
 The observation is that of ``mmenvs/Driving-v0``: a camera of 84x84x3, a lidar, the state and the navigation.
 Compared are the encoders of pictures of this package, its fusions on top of the compact one, and
 Stable-Baselines3's ``CombinedExtractor``, which has NatureCNN for pictures and flattens the rest.  Prints a
 table and writes ``encoders.csv``.  The contestants take turns and the best round of each counts; run it with
 nothing else on the machine, and quote the ratios.
+
+With ``--seeds`` the baseline and the compact encoder then learn ``mmenvs/PathPlanning-v0``, each with the
+same PPO and the same steps, and are tested on 200 held-out scenarios: ``encoders_success.csv``.
 """
 
 from __future__ import annotations
@@ -29,19 +32,24 @@ from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 import mmenvs  # noqa: F401  (registers the ids)
 from agents.config import EncoderConfig, ImageConfig
+from agents.defaults import defaults_for
+from agents.evaluation import evaluate
 from agents.extractor import MultimodalExtractor
-from agents.vec_env import make_vec_env
+from agents.vec_env import ScaledReward, make_vec_env
 from benchmarks.keeping import keep_csv
 
 _ENV = "mmenvs/Driving-v0"
 _WORLDS = 16
 _PPO: dict[str, Any] = {"n_steps": 64, "batch_size": 256, "n_epochs": 4}
 _BASELINE = "CombinedExtractor"
+#: Settings of ours that are none of PPO's arguments.
+_NOT_OF_PPO = ("anneal", "net_arch", "autocast", "compile_encoder")
 #: What training with the compact encoder is asked to be, in training steps per second of the baseline.
 ASKED = 2.0
 
@@ -55,6 +63,9 @@ class Options:
         rounds: Turns of each contestant.
         batch: Observations in a pass.
         training: Whether to train as well.
+        seeds: Seeds with which PathPlanning is learned; 0 leaves it out.
+        steps: World steps of each such run.
+        speed: Whether to measure speed.
         out: Folder of the CSV file.
     """
 
@@ -62,6 +73,9 @@ class Options:
     rounds: int = 3
     batch: int = 128
     training: bool = True
+    seeds: int = 0
+    steps: int = 300_000
+    speed: bool = True
     out: Path = Path("benchmarks/results")
 
 
@@ -192,6 +206,51 @@ def measure(options: Options) -> list[Row]:
     return rows
 
 
+@dataclass(frozen=True)
+class Success:
+    """What one run of PathPlanning reached.
+
+    Attributes:
+        name: The contestant.
+        seed: Its seed.
+        success: On held-out scenarios.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        seconds: CPU time of training [s].
+    """
+
+    name: str
+    seed: int
+    success: float
+    low: float
+    high: float
+    seconds: float
+
+
+def measure_success(options: Options) -> list[Success]:
+    """Learn PathPlanning with the baseline and with the compact encoder."""
+    task = "mmenvs/PathPlanning-v0"
+    known = defaults_for(task)
+    rows = []
+    for seed in range(options.seeds):
+        for name in (_BASELINE, "compact"):
+            venv = ScaledReward(make_vec_env(task, known.worlds, seed=seed), known.reward_scale)
+            rate = known.ppo.learning_rate
+            settings = {k: v for k, v in asdict(known.ppo).items() if k not in _NOT_OF_PPO}
+            settings["learning_rate"] = LinearSchedule(rate, 0.02 * rate, 1.0)
+            kwargs = policy_kwargs(contestants()[name][0]) | {"net_arch": list(known.ppo.net_arch)}
+            model = PPO("MultiInputPolicy", venv, policy_kwargs=kwargs, seed=seed, device="cpu", **settings)
+            begin = time.process_time()
+            model.learn(options.steps)
+            took = time.process_time() - begin
+            venv.close()
+            reached = evaluate(model, task, 200).success_rate
+            assert reached is not None
+            rows.append(Success(name, seed, reached.mean, reached.low, reached.high, round(took, 1)))
+            keep_csv(options.out / "encoders_success.csv", [asdict(row) for row in rows])
+    return rows
+
+
 def _play(venv: VecEnv, batch: int) -> dict[str, Tensor]:
     """Return observations of a few steps, as tensors."""
     venv.action_space.seed(0)
@@ -203,6 +262,19 @@ def _play(venv: VecEnv, batch: int) -> dict[str, Tensor]:
 
 def main(options: Options) -> None:
     """Measure, print and keep."""
+    if options.speed:
+        _report_speed(options)
+    if options.seeds:
+        table = Table(title=f"mmenvs/PathPlanning-v0 after {options.steps:,} steps")
+        for heading in ("encoder", "seed", "success", "CPU seconds"):
+            table.add_column(heading)
+        for row in measure_success(options):
+            reached = f"{row.success:.1%} [{row.low:.1%}, {row.high:.1%}]"
+            table.add_row(row.name, str(row.seed), reached, f"{row.seconds:.0f}")
+        Console().print(table)
+
+
+def _report_speed(options: Options) -> None:
     rows = measure(options)
     table = Table(title=f"Encoders on one core, batches of {options.batch}, asked: compact {ASKED:.0f} times")
     for heading in ("encoder", "weights", "forward [ms]", "and backward [ms]", "PPO [steps/s]", "ratio"):
