@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModule
 
+from agents.distributed.checkpoints import newest_checkpoint
 from agents.distributed.config import DistributedConfig
 from agents.observations import space_differences
 
@@ -92,20 +93,3 @@ def load_policy(path: Path, deterministic: bool = True) -> tuple[DistributedPoli
     except (ValueError, RuntimeError, KeyError, OSError, EOFError) as error:
         raise ValueError(f"cannot load {checkpoint} as a checkpoint of RLlib: {error}") from error
     return DistributedPolicy(module, deterministic), config
-
-
-def newest_checkpoint(folder: Path) -> Path:
-    """Return the newest checkpoint of a run.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    found = checkpoints(folder)
-    if not found:
-        raise ValueError(f"{folder} holds no checkpoint: it is not the folder of a distributed run")
-    return found[-1]
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the whole checkpoints of a run, oldest first; one that was cut off has another name."""
-    return sorted(path for path in (folder / "checkpoints").glob("step_*") if path.suffix == "")

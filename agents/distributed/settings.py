@@ -138,6 +138,5 @@ def _replay(config: DistributedConfig, replay: DQNConfig | SACConfig) -> dict[st
         "train_batch_size_per_learner": replay.batch_size // max(1, config.learners),
         "training_intensity": updates * replay.batch_size / counted,
         "num_steps_sampled_before_learning_starts": replay.learning_starts,
-        "store_buffer_in_checkpoints": True,
         "replay_buffer_config": {"type": "EpisodeReplayBuffer", "capacity": replay.buffer_size},
     }

@@ -18,6 +18,7 @@ import torch
 from rich.console import Console
 
 from agents.callbacks import CurvePoint, LearningBar
+from agents.distributed.checkpoints import newest_checkpoint, restore_checkpoint, save_checkpoint, steps_of
 from agents.distributed.config import DistributedConfig, require_ray
 from agents.evaluation import EvaluationResult, evaluate
 from agents.report import results_table
@@ -81,14 +82,13 @@ def train_distributed(
         ValueError: If the config does not fit the environment, the cluster, or the run that is resumed.
     """
     require_ray()
-    from agents.distributed.policy import newest_checkpoint
     from agents.distributed.worlds import check_worlds
 
     console = console or Console(quiet=quiet)
     if resume:
         _check_resume(config, resume)
     last = newest_checkpoint(resume) if resume else None
-    if last is not None and (done := _steps_of(last)) >= config.steps:
+    if last is not None and (done := steps_of(last)) >= config.steps:
         raise ValueError(f"steps={config.steps} must exceed the {done} that the run has done")
     check_worlds(config)
     torch.set_num_threads(config.threads or idle_cores())
@@ -100,7 +100,7 @@ def train_distributed(
             for old in ("curve.csv", "results.json"):
                 (folder / old).unlink(missing_ok=True)
         config.save(folder)
-        result = _learn(algorithm, config, folder, console, 0 if last is None else _steps_of(last))
+        result = _learn(algorithm, config, folder, console, 0 if last is None else steps_of(last))
     return result if config.episodes == 0 else replace(result, evaluation=_evaluate(config, result, console))
 
 
@@ -151,36 +151,6 @@ def _learn(
     return DistributedResult(
         folder, last, recent.steps, seconds, stopped_by, points, lengths, recent.metrics, None
     )
-
-
-def save_checkpoint(algorithm: Any, folder: Path, steps: int, keep: int) -> Path:
-    """Save everything that a run needs to go on, in one atomic step, and drop the oldest checkpoints.
-
-    Args:
-        algorithm: Of RLlib.
-        folder: Folder of the run.
-        steps: World steps so far; the name of the checkpoint.
-        keep: How many of the newest to keep.
-
-    Returns:
-        Path of the checkpoint, ``checkpoints/step_<steps>``.
-    """
-    from agents.distributed.policy import checkpoints
-
-    path = folder / "checkpoints" / f"step_{steps:012d}"
-    if not path.exists():
-        unfinished = path.with_suffix(".tmp")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        algorithm.save_to_path(str(unfinished.resolve()))
-        unfinished.replace(path)
-    for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
-    return path
-
-
-def _steps_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("step_"))
 
 
 def _evaluate(config: DistributedConfig, result: DistributedResult, console: Console) -> EvaluationResult:
@@ -239,13 +209,13 @@ def _algorithm(config: DistributedConfig, checkpoint: Path | None) -> Iterator[A
     """Build RLlib's algorithm, with the state of a checkpoint if there is one."""
     from agents.distributed.settings import rllib_config
 
-    settings = rllib_config(config, 0 if checkpoint is None else _steps_of(checkpoint))
+    settings = rllib_config(config, 0 if checkpoint is None else steps_of(checkpoint))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         algorithm = settings.build_algo()
     try:
         if checkpoint is not None:
-            algorithm.restore_from_path(str(checkpoint.resolve()))
+            restore_checkpoint(algorithm, checkpoint)
         yield algorithm
     finally:
         algorithm.stop()

@@ -20,6 +20,13 @@ from agents.algorithms import make_model
 from agents.config import EncoderConfig, ImageConfig
 from agents.defaults import defaults_for
 from agents.distributed import config as distributed_config
+from agents.distributed.checkpoints import (
+    checkpoints,
+    newest_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+    steps_of,
+)
 from agents.distributed.config import DistributedConfig, distributed_defaults, is_distributed
 from agents.distributed.training import train_distributed
 from agents.distributed.worlds import RunnerWorlds, check_worlds, make_worlds, world_settings
@@ -142,6 +149,49 @@ def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]
     assert "python -m agents distributed mmenvs/PathPlanning-v0" in capsys.readouterr().err
     assert main(["distributed", "--resume", "nowhere"]) == 2
     assert "is not the folder of a run" in capsys.readouterr().err
+
+
+class Algorithm:
+    """What saving needs of RLlib's."""
+
+    def __init__(self, state: list[int] | None) -> None:
+        self.local_replay_buffer = None if state is None else Buffer(state)
+
+    def save_to_path(self, path: str) -> None:
+        (Path(path) / "weights").touch()
+
+    def restore_from_path(self, path: str) -> None:
+        assert (Path(path) / "weights").exists()
+
+
+class Buffer:
+    def __init__(self, state: list[int]) -> None:
+        self.state = state
+
+    def get_state(self) -> list[int]:
+        return self.state
+
+    def set_state(self, state: list[int]) -> None:
+        self.state = state
+
+
+def test_checkpoints_are_whole_and_few(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        newest_checkpoint(tmp_path)
+    for steps in (5, 10, 100, 1_000):
+        save_checkpoint(Algorithm([steps]), tmp_path, steps, keep=2)
+    (tmp_path / "checkpoints" / "step_000000002000.tmp").mkdir()
+    assert [steps_of(path) for path in checkpoints(tmp_path)] == [100, 1_000]
+    assert len(list(tmp_path.rglob("replay_buffer.pkl"))) == 1
+    restored = Algorithm([])
+    restore_checkpoint(restored, newest_checkpoint(tmp_path))
+    assert restored.local_replay_buffer is not None
+    assert restored.local_replay_buffer.state == [1_000]
+    (newest_checkpoint(tmp_path) / "replay_buffer.pkl").write_bytes(b"\x80\x04")
+    with pytest.raises(ValueError, match="cannot go on from"):
+        restore_checkpoint(restored, newest_checkpoint(tmp_path))
+    save_checkpoint(Algorithm(None), tmp_path, 3_000, keep=1)
+    assert [path.name for path in (tmp_path / "checkpoints").glob("step_*[0-9]")] == ["step_000000003000"]
 
 
 class Context(dict[str, Any]):
