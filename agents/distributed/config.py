@@ -36,7 +36,7 @@ class DistributedConfig:
         env_kwargs: Keyword arguments of the environment.
         reward_scale: Factor on the rewards that the algorithm sees; what is reported stays as it is.
         out: Folder of the run; by default ``runs/<task>-rllib-<algo>-seed<seed>``.
-        address: Of a running Ray cluster, such as ``auto`` or ``ray://head:10001``; by default Ray starts on
+        address: Of a running Ray cluster, such as ``auto`` or ``head:6379``; by default Ray starts on
             this machine.
         cpus_per_runner: Cores that Ray sets aside for each runner, and threads of its simulator.
         learners: Processes that learn; with 0 this one does.

@@ -52,8 +52,9 @@ class MultimodalActorCritic(TorchRLModule, ValueFunctionAPI):
         self.action_dist_cls, outputs = _distribution(self.action_space)
         self.policy = perceptron(width, hidden, outputs, nn.Tanh)
         self.value = perceptron(width, hidden, 1, nn.Tanh)
+        # None, not empty: learners that share gradients wait for that of every parameter.
         box = isinstance(self.action_space, spaces.Box)
-        self.log_std = nn.Parameter(torch.zeros(outputs if box else 0))
+        self.log_std = nn.Parameter(torch.zeros(outputs)) if box else None
         for module in (self.encoder, self.policy, self.value):
             module.apply(lambda part: ActorCriticPolicy.init_weights(part, 2**0.5))
         ActorCriticPolicy.init_weights(self.policy[-1], 0.01)
@@ -79,7 +80,7 @@ class MultimodalActorCritic(TorchRLModule, ValueFunctionAPI):
     def _forward(self, batch: Batch, **kwargs: Any) -> Batch:
         features = self.encoder(batch[Columns.OBS])
         outputs = self.policy(features)
-        if self.log_std.numel():
+        if self.log_std is not None:
             outputs = torch.cat([outputs, self.log_std.expand_as(outputs)], -1)
         return {Columns.ACTION_DIST_INPUTS: outputs, Columns.EMBEDDINGS: features}
 
