@@ -2,19 +2,11 @@
 
     python -m benchmarks.pretraining [--tasks NAME ...] [--seeds 0 1 2] [--behaviour random]
 
-<<<<<<< HEAD
-*Steps.* The tasks are PathPlanning as it is, and without its lidar (:data:`TASKS`).  For each seed an
-encoder is pretrained on rollouts without labels, and PPO learns the task from scratch, from the pretrained
-encoder and from the pretrained encoder that is frozen, with the same settings.  Reported are the score on
-held-out worlds at the end, and the mean over the learning curve, which rises the earlier the agent learns:
-success rates, or returns where a task has no success.  The steps of the rollouts are not in the curves.
-=======
 *Steps.* The tasks are PathPlanning as it is, and without its lidar (:data:`TASKS`).  For each seed an encoder
 is pretrained on rollouts without labels, and PPO learns the task from scratch, from the pretrained encoder,
 and with it frozen, all with the same settings.  Reported are the score at the end on held-out worlds and the
 mean over the learning curve, which rises the earlier the agent learns: success rates, or returns where a task
 has no success.  The steps of the rollouts are not in the curves.
->>>>>>> 1dccb97 (Measure pretraining without a lidar as well)
 
 *Labels.* A ridge regression on frozen features of 50 to 5,000 labelled observations of PathPlanning, for the
 pretrained encoder and one of random weights: which way the scripted driver steers (share of right answers),
