@@ -299,6 +299,9 @@ def draw(rows: Sequence[Row], path: Path) -> bool:
         )
         if part == "labels":
             axes.set_xscale("log")
+        if measure in ("obstacle", "offset"):
+            # R^2 has no lower end; below 0, a guess of the mean would do better.
+            axes.set_ylim(-0.25, 1.05)
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=110)
     return True
