@@ -1,12 +1,14 @@
-"""Which pieces of behaviour to ask about."""
+"""How pieces of behaviour are cut out, of which pairs are asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
+from feedback.acquisition import Acquisition
 from feedback.clips import Segment
 
 
@@ -19,10 +21,15 @@ class QueryConfig:
         end_fraction: Fraction of the segments cut where an episode failed, in [0, 1]. Where a task rewards
             being alive, two segments without an end are a tie; what a person can tell apart is how, and
             how soon, it went wrong.
+        method: Which of the possible pairs are asked about, once there is a reward model: see
+            :mod:`feedback.acquisition`.
+        oversample: How many times more pairs are cut than are asked about, for ``method`` to choose from.
     """
 
     length: int = 16
     end_fraction: float = 0.5
+    method: Acquisition = "uniform"
+    oversample: int = 10
 
     def __post_init__(self) -> None:
         """Validate.
@@ -32,6 +39,10 @@ class QueryConfig:
         """
         if self.length < 1:
             raise ValueError(f"length={self.length} must be at least 1 [steps]")
+        if self.method not in get_args(Acquisition):
+            raise ValueError(f"method={self.method!r} must be one of {list(get_args(Acquisition))}")
+        if self.oversample < 1:
+            raise ValueError(f"oversample={self.oversample} must be at least 1")
         if not 0 <= self.end_fraction <= 1:
             raise ValueError(f"end_fraction={self.end_fraction} must be in [0, 1]")
 

@@ -29,6 +29,7 @@ from agents.callbacks import recent
 from agents.defaults import defaults_for
 from agents.evaluation import EvaluationResult, evaluate
 from agents.vec_env import make_vec_env
+from feedback.acquisition import choose_pairs
 from feedback.clips import ClipFolder, Segment
 from feedback.labels import Preference
 from feedback.learning.config import LearnConfig
@@ -196,7 +197,7 @@ class _Run:
             episodes = self._collect(index, agent if index else None)
             if isinstance(self.source, Teacher):
                 self.source.watch(episodes)
-            for first, second in sample_pairs(episodes, wanted, config.query, self.rng):
+            for first, second in self._pairs(episodes, wanted, reward_model if self.reports else None):
                 self._ask(first, second)
                 bar.update(task, description=f"labels {self.asked}/{config.labels}: ask")
         if not self.comparisons:
@@ -229,6 +230,17 @@ class _Run:
             return collect(venv, agent, env_id=self.config.env_id, seed=seed, steps=self.config.collect_steps)
         finally:
             venv.close()
+
+    def _pairs(
+        self, episodes: Sequence[Segment], wanted: int, reward_model: RewardModel | None
+    ) -> list[tuple[Segment, Segment]]:
+        """Return what to ask about; without a reward model nothing says what it does not know."""
+        query = self.config.query
+        if reward_model is None or query.method == "uniform":
+            return sample_pairs(episodes, wanted, query, self.rng)
+        pairs = sample_pairs(episodes, wanted * query.oversample, query, self.rng)
+        left, right = (reward_model.scores([pair[side] for pair in pairs]) for side in range(2))
+        return [pairs[k] for k in choose_pairs(query.method, wanted, left, right, self.rng)]
 
     def _ask(self, first: Segment, second: Segment) -> None:
         """Ask one question; the answer is in the store before it is used."""

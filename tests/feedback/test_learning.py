@@ -10,6 +10,7 @@ from rich.console import Console
 
 from agents.vec_env import make_vec_env
 from feedback.__main__ import main
+from feedback.acquisition import choose_pairs
 from feedback.clips import ClipFolder
 from feedback.labels import Preference
 from feedback.learning.config import LearnConfig
@@ -100,3 +101,38 @@ def test_the_command_line_says_what_is_wrong(capsys) -> None:
 def test_segments_must_fit_the_model() -> None:
     with pytest.raises(ValueError, match=r"query\.length=16 must be reward\.horizon=8"):
         LearnConfig(ENV_ID, reward=RewardConfig(horizon=8))
+
+
+def test_later_questions_are_those_that_the_models_dispute(tmp_path, monkeypatch) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def watch(method, count, first, second, rng):
+        found = choose_pairs(method, count, first, second, rng)
+        seen.append((method, count, first.shape[1]))
+        return found
+
+    monkeypatch.setattr("feedback.learning.preferences.choose_pairs", watch)
+    config = LearnConfig(
+        ENV_ID,
+        labels=8,
+        rounds=2,
+        steps=2048,
+        collect_steps=40,
+        compare=False,
+        eval_episodes=4,
+        out=tmp_path,
+        device="cpu",
+        query=QueryConfig(length=8, method="disagreement", oversample=3),
+        reward=RewardConfig(horizon=8),
+    )
+    assert learn(config, console=Console(quiet=True)).labels == 8
+    # The first round has no model to ask with.
+    assert seen == [("disagreement", 4, 12)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"method": "best"}, "method='best'"), ({"oversample": 0}, "oversample=0")]
+)
+def test_bad_query_settings_are_named(change, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        QueryConfig(**change)
