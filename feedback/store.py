@@ -17,7 +17,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ APPLICATION_ID = 0x6D6D6662
 
 #: The kind of the rows that take a label back.
 _UNDO = "undo"
+_UNDONE = "SELECT id FROM events WHERE undoes = ?"
 
 _TABLES = """
 CREATE TABLE events (
@@ -66,6 +67,27 @@ class Stored:
 
     number: int
     label: Label
+
+
+@dataclass(frozen=True)
+class Event:
+    """A row of a store as it is kept.
+
+    Attributes:
+        number: Its number.
+        kind: Kind of the label, or ``"undo"``.
+        labeller: Who gave it, or took another back.
+        created: When, ISO 8601.
+        undoes: Number of the label that was taken back; None for a label.
+        body: The label as JSON.
+    """
+
+    number: int
+    kind: str
+    labeller: str
+    created: str
+    undoes: int | None
+    body: str
 
 
 class LabelStore:
@@ -185,6 +207,47 @@ class LabelStore:
         for row in self.rows(kind, labeller=labeller, clip=clip):
             if isinstance(row.label, kind):
                 yield row.label
+
+    def events(self) -> list[Event]:
+        """Return all rows, those that take others back included, in the order of adding."""
+        query = "SELECT id, kind, labeller, created, undoes, body FROM events ORDER BY id"
+        with self._reading() as connection:
+            return [Event(*row) for row in connection.execute(query)]
+
+    def restore(self, events: Sequence[Event]) -> int:
+        """Add rows of another store, under new numbers, unless they are here already: all of them, or none.
+
+        Args:
+            events: Rows; one that takes a label back comes after that label.
+
+        Returns:
+            How many were added.
+
+        Raises:
+            ValueError: If a body cannot be read as a label.
+            StoreError: If the file cannot be written.
+        """
+        numbers: dict[int, int] = {}
+        added = 0
+        same = "SELECT id FROM events WHERE kind = ? AND labeller = ? AND created = ? AND body = ?"
+        with self._writing() as connection:
+            for event in events:
+                undoes = None if event.undoes is None else numbers[event.undoes]
+                key = (event.kind, event.labeller, event.created, event.body)
+                query, values = (same, key) if undoes is None else (_UNDONE, (undoes,))
+                found = connection.execute(query, values).fetchone()
+                if found is not None:
+                    numbers[event.number] = int(found[0])
+                    continue
+                row = (event.kind, event.labeller, event.created, undoes, event.body)
+                numbers[event.number] = number = _insert(connection, row)
+                added += 1
+                if undoes is None:
+                    clips = label_from_dict(json.loads(event.body)).clips
+                    connection.executemany(
+                        "INSERT INTO clips VALUES (?, ?)", [(number, clip.digest) for clip in clips]
+                    )
+        return added
 
     def __len__(self) -> int:
         """Number of labels that stand."""
