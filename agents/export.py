@@ -48,7 +48,7 @@ def export_policy(
     """Write the deterministic policy of a model to a file, in one atomic step.
 
     Args:
-        model: PPO, A2C, DQN, SAC or TD3, on any device.
+        model: PPO, A2C, DQN, QR-DQN, SAC, TQC or TD3, on any device.
         path: Where to write: ``.onnx``, which needs the package onnx, or ``.pt`` for TorchScript.
         observation_space: What the environment gives; by default what the model sees, where pictures are
             (channels, height, width).

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
+from sb3_contrib.qrdqn.policies import QRDQNPolicy
+from sb3_contrib.tqc.policies import TQCPolicy
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy
@@ -39,7 +41,7 @@ class PolicyNetwork(nn.Module):
         """Copy the policy of a model to the CPU.
 
         Args:
-            model: PPO, A2C, DQN, SAC or TD3.
+            model: PPO, A2C, DQN, QR-DQN, SAC, TQC or TD3.
             observation_space: What the environment gives, pictures as they come from it.
             value: Whether to return the value of the observation as well.
 
@@ -96,33 +98,37 @@ class _ActorCriticHead(nn.Module):
 
 
 class _QHead(nn.Module):
-    """DQN."""
+    """DQN, and QR-DQN, whose scores are means over quantiles."""
 
-    def __init__(self, policy: DQNPolicy, value: bool) -> None:
+    def __init__(self, network: nn.Module, quantiles: bool, value: bool) -> None:
         super().__init__()
-        self.q_net, self._value = policy.q_net, value
+        self.network, self._quantiles, self._value = network, quantiles, value
 
     def forward(self, observations: Any) -> tuple[Tensor, ...]:
-        scores = self.q_net(observations)
+        scores = self.network(observations)
+        if self._quantiles:
+            scores = scores.mean(1)
         answers = (scores.argmax(1), scores)
         return (*answers, scores.amax(1)) if self._value else answers
 
 
 class _ActorHead(nn.Module):
-    """SAC and TD3, whose actors and critics speak of actions in [-1, 1]."""
+    """SAC, TQC and TD3, whose actors and critics speak of actions in [-1, 1]."""
 
-    def __init__(self, policy: SACPolicy | TD3Policy, value: bool) -> None:
+    def __init__(self, policy: SACPolicy | TQCPolicy | TD3Policy, value: bool) -> None:
         super().__init__()
         self.actor, self.critic = policy.actor, policy.critic if value else None
-        self._is_sac = isinstance(policy, SACPolicy)
+        self._draws, self._quantiles = not isinstance(policy, TD3Policy), isinstance(policy, TQCPolicy)
         self.actions = _actions(policy)
 
     def forward(self, observations: Any) -> tuple[Tensor, ...]:
-        chosen = self.actor(observations, deterministic=True) if self._is_sac else self.actor(observations)
+        chosen = self.actor(observations, deterministic=True) if self._draws else self.actor(observations)
         answers: tuple[Tensor, ...] = self.actions(chosen)
         if self.critic is None:
             return answers
-        return (*answers, torch.cat(self.critic(observations, chosen), 1).amin(1))
+        expected = self.critic(observations, chosen)
+        critics = expected.mean(2) if self._quantiles else torch.cat(expected, 1)
+        return (*answers, critics.amin(1))
 
 
 class _Choices(nn.Module):
@@ -171,10 +177,14 @@ def _head(policy: BasePolicy, value: bool) -> nn.Module:
         if isinstance(policy, ActorCriticPolicy):
             return _ActorCriticHead(policy, value)
         if isinstance(policy, DQNPolicy):
-            return _QHead(policy, value)
-        if isinstance(policy, SACPolicy | TD3Policy):
+            return _QHead(policy.q_net, False, value)
+        if isinstance(policy, QRDQNPolicy):
+            return _QHead(policy.quantile_net, True, value)
+        if isinstance(policy, SACPolicy | TQCPolicy | TD3Policy):
             return _ActorHead(policy, value)
-    raise ValueError(f"{type(policy).__name__} cannot be exported; policies of PPO, A2C, DQN, SAC, TD3 can")
+    raise ValueError(
+        f"{type(policy).__name__} cannot be exported; policies of PPO, A2C, DQN, QR-DQN, SAC, TQC, TD3 can"
+    )
 
 
 def _actions(policy: BasePolicy) -> nn.Module:

@@ -16,7 +16,16 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.algorithm_config import A2CConfig, Algo, DQNConfig, PPOConfig, SACConfig, TD3Config
+from agents.algorithm_config import (
+    A2CConfig,
+    Algo,
+    DQNConfig,
+    PPOConfig,
+    QRDQNConfig,
+    SACConfig,
+    TD3Config,
+    TQCConfig,
+)
 from agents.algorithms import make_model
 from agents.config import EncoderConfig, HistoryConfig, ImageConfig, ObjectsConfig, ScanConfig, VectorConfig
 from agents.vec_env import GymVecEnv
@@ -40,6 +49,8 @@ SETTINGS: dict[Algo, Any] = {
     "dqn": DQNConfig(buffer_size=10, net_arch=(8,)),
     "sac": SACConfig(buffer_size=10, net_arch=(8,)),
     "td3": TD3Config(buffer_size=10, net_arch=(8,)),
+    "qrdqn": QRDQNConfig(buffer_size=10, net_arch=(8,), n_quantiles=4),
+    "tqc": TQCConfig(buffer_size=10, net_arch=(8,), n_quantiles=4),
 }
 #: Every modality, and every kind of leaf that Stable-Baselines3 reads.
 EVERYTHING = spaces.Dict(

@@ -36,6 +36,8 @@ PAIRS: list[tuple[Algo, str]] = [
     ("dqn", "discrete"),
     ("sac", "box"),
     ("td3", "box"),
+    ("qrdqn", "discrete"),
+    ("tqc", "box"),
 ]
 
 
@@ -81,8 +83,14 @@ def critics(model: BaseAlgorithm, observations: Any) -> tuple[np.ndarray, np.nda
         if hasattr(policy, "q_net"):
             q_values = policy.q_net(seen)
             return q_values.max(1).values.numpy(), q_values.numpy()
+        if hasattr(policy, "quantile_net"):
+            q_values = policy.quantile_net(seen).mean(1)
+            return q_values.max(1).values.numpy(), q_values.numpy()
         actions = policy.actor(seen) if not hasattr(policy.actor, "log_std") else policy.actor(seen, True)
-        return torch.cat(policy.critic(seen, actions), 1).min(1).values.numpy(), None
+        expected = policy.critic(seen, actions)
+        # TQC's critics give quantiles, shape (batch, critics, quantiles).
+        critics = expected.mean(2) if isinstance(expected, torch.Tensor) else torch.cat(expected, 1)
+        return critics.min(1).values.numpy(), None
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
