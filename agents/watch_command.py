@@ -232,6 +232,19 @@ class WindowScreen(Screen):
         self._window.close()
 
 
+def fit(frame: Frame, height: int, width: int) -> Frame:
+    """Scale a frame into another size, its proportions kept, on black: of a mix, each task has its own."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    scale = min(height / frame.shape[0], width / frame.shape[1])
+    size = (max(round(frame.shape[1] * scale), 1), max(round(frame.shape[0] * scale), 1))
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    scaled = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    fitted[top : top + size[1], left : left + size[0]] = scaled
+    return fitted
+
+
 class FilmScreen(Screen):
     """An MP4 file, written frame by frame."""
 
@@ -246,15 +259,15 @@ class FilmScreen(Screen):
         Raises:
             ValueError: If the file cannot be written.
         """
-        # The codec wants even sides.
-        frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
         if self._writer is None:
+            # The codec wants even sides.
+            self._size = (frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._path), code, self._fps, frame.shape[1::-1])
+            self._writer = cv2.VideoWriter(str(self._path), code, self._fps, self._size[::-1])
             if not self._writer.isOpened():
                 raise ValueError(f"cannot write a film to {self._path}")
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        self._writer.write(cv2.cvtColor(fit(frame, *self._size), cv2.COLOR_RGB2BGR))
         return True
 
     def close(self) -> None:
@@ -273,7 +286,7 @@ class GifScreen(Screen):
 
     def show(self, frame: Frame) -> bool:
         """Add a frame."""
-        self._frames.append(frame)
+        self._frames.append(fit(frame, *(self._frames[0] if self._frames else frame).shape[:2]))
         return True
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from agents.algorithm_config import PPOConfig
 from agents.evaluation import evaluate
 from agents.train_config import TrainConfig
 from agents.training import load_model, train
-from agents.watch_command import Screen, WatchConfig, watch_command
+from agents.watch_command import Screen, WatchConfig, fit, watch_command
 
 
 def test_a_film_shows_what_evaluation_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +40,28 @@ def test_environments_of_others_may_be_watched(tmp_path: Path) -> None:
     film = tmp_path / "film.gif"
     assert main(["watch", "random", "--env-id", "CartPole-v1", "--episodes", "1", "--video", str(film)]) == 0
     assert film.read_bytes()[:6] == b"GIF89a"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.gif"])
+def test_a_film_may_show_tasks_of_several_sizes(name: str, tmp_path: Path) -> None:
+    film = tmp_path / name
+    kwargs = {"tasks": ["PathPlanning", "Recommender"]}
+    config = WatchConfig("random", "mmenvs/MultiTask-v0", episodes=4, env_kwargs=kwargs, video=film)
+    watched = watch_command(config)
+    if film.suffix == ".mp4":
+        video, frames = cv2.VideoCapture(str(film)), 0
+        while video.read()[0]:
+            frames += 1
+        assert frames == sum(entry.steps + 1 for entry in watched)
+    assert film.stat().st_size > 1000
+
+
+def test_a_frame_is_fitted_with_its_proportions() -> None:
+    frame = np.full((10, 40, 3), 200, np.uint8)
+    fitted = fit(frame, 20, 20)
+    assert fitted.shape == (20, 20, 3)
+    np.testing.assert_array_equal(np.flatnonzero(fitted[:, 10, 0]), np.arange(7, 12))
+    assert fit(frame, 10, 40) is frame
 
 
 class Impatient(Screen):
