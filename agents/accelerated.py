@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agents.device_buffer import DeviceRolloutBuffer, Minibatch
+from agents.vec_env import cut_off
 
 
 class AcceleratedPPO(PPO):
@@ -201,19 +202,8 @@ class AcceleratedPPO(PPO):
         self, rewards: Tensor, dones: np.ndarray[Any, Any], infos: list[dict[str, Any]]
     ) -> None:
         """Add what the critic still expected where an episode ran out of time."""
-        late = [
-            world
-            for world in np.flatnonzero(dones).tolist()
-            if infos[world].get("TimeLimit.truncated")
-            and infos[world].get("terminal_observation") is not None
-        ]
+        late, last = cut_off(dones, infos)
         if late:
-            ends = [infos[world]["terminal_observation"] for world in late]
-            last: Any = (
-                {key: np.stack([end[key] for end in ends]) for key in ends[0]}
-                if isinstance(ends[0], dict)
-                else np.stack(ends)
-            )
             rewards[late] += self.gamma * self._value_of(last)
 
     def _value_of(self, observation: Any) -> Tensor:

@@ -301,6 +301,30 @@ class ScaledReward(VecEnvWrapper):
         return [answer * self.scale for answer in answers] if method_name == "compute_reward" else answers
 
 
+def cut_off(dones: NDArray[np.bool_], infos: Sequence[Mapping[str, Any]]) -> tuple[list[int], Any]:
+    """Return where an episode ran out of time in a step, and what was last seen there.
+
+    Args:
+        dones: Where an episode is over, shape (num_envs,).
+        infos: What the step of a ``VecEnv`` told, one mapping per world.
+
+    Returns:
+        Indices of the worlds, and a batch of their last observations, an array or a dict of arrays whose
+        first axis is as long; None if there are none.
+    """
+    late = [
+        world
+        for world in np.flatnonzero(dones).tolist()
+        if infos[world].get("TimeLimit.truncated") and infos[world].get("terminal_observation") is not None
+    ]
+    ends = [infos[world]["terminal_observation"] for world in late]
+    if not ends:
+        return [], None
+    if isinstance(ends[0], dict):
+        return late, {key: np.stack([end[key] for end in ends]) for key in ends[0]}
+    return late, np.stack(ends)
+
+
 class ChannelsFirst:
     """Shows byte pictures the way Stable-Baselines3 stores them: channels, height, width.
 

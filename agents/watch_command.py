@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +159,7 @@ def _picture(env: VectorEnv[Any, Any, Any]) -> Frame:
     return frame
 
 
-class Screen:
+class Screen(ABC):
     """Where frames go; a context manager.
 
     Attributes:
@@ -167,11 +168,11 @@ class Screen:
 
     closed = False
 
+    @abstractmethod
     def show(self, frame: Frame) -> bool:
         """Show a frame of shape (height, width, 3), and say whether the episode shall go on."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (nothing to put away, unless overridden)
         """Put everything away."""
 
     def __enter__(self) -> Screen:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from agents.vec_env import cut_off
 from feedback.vec_wrapper import EnvLayout
 
 #: From an observation to what it is worth.
@@ -101,14 +102,8 @@ class VecPotentialShaping(VecEnvWrapper):
         begun = self._worth(observations)
         after = begun.copy()
         after[dones] = 0.0
-        late = [world for world in np.flatnonzero(dones).tolist() if infos[world].get("TimeLimit.truncated")]
+        late, last = cut_off(dones, infos)
         if late:
-            ends = [infos[world]["terminal_observation"] for world in late]
-            last: Any = (
-                {key: np.stack([end[key] for end in ends]) for key in ends[0]}
-                if isinstance(ends[0], dict)
-                else np.stack(ends)
-            )
             after[late] = self._worth(last)
         shaped = true_rewards + self._gamma * after - self._before
         # Where an episode was over, the world has begun another.
