@@ -24,6 +24,7 @@ from feedback.labels import Clip
 Observations = Mapping[str, NDArray[Any]]
 
 _PREFIX = "observation/"
+_LAST = "last/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class Segment:
         episode: Episodes begun since that reset.
         start: First step within the episode.
         scenario: Scenario asked for, or None.
+        last: Key to array of shape space.shape: what was seen after the last step; None where that was not
+            kept.
     """
 
     observations: Observations
@@ -54,12 +57,13 @@ class Segment:
     terminated: bool = False
     success: bool = False
     scenario: int | None = field(default=None)
+    last: Observations | None = None
 
     def __post_init__(self) -> None:
         """Validate.
 
         Raises:
-            ValueError: If it is empty, or its arrays differ in length.
+            ValueError: If it is empty, its arrays differ in length, or the last observation has other keys.
         """
         lengths = {key: len(value) for key, value in self.observations.items()}
         lengths |= {"actions": len(self.actions), "rewards": len(self.rewards)}
@@ -67,6 +71,8 @@ class Segment:
             raise ValueError(f"a segment needs at least one step and arrays of equal length; got {lengths}")
         if self.success and not self.terminated:
             raise ValueError("success=True needs terminated=True: only an ended episode reached its goal")
+        if self.last is not None and set(self.last) != set(self.observations):
+            raise ValueError(f"last has the keys {sorted(self.last)}, not {sorted(self.observations)}")
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -81,7 +87,20 @@ class Segment:
     def digest(self) -> str:
         """Hash of everything that the segment shows: observations, actions, rewards and how it ends."""
         flags = np.array([self.terminated, self.success])
-        return digest_of({**self.observations, " rewards": self.rewards, " flags": flags}, self.actions)
+        last = {f" last {key}": value for key, value in (self.last or {}).items()}
+        shown = {**self.observations, **last, " rewards": self.rewards, " flags": flags}
+        return digest_of(shown, self.actions)
+
+    @property
+    def after(self) -> dict[str, NDArray[Any]]:
+        """What was seen after each step, key to array of shape (length, *space.shape).
+
+        Where the last observation was not kept, what was seen before the last step stands for it.
+        """
+        return {
+            key: np.concatenate((value[1:], value[-1:] if self.last is None else self.last[key][None]))
+            for key, value in self.observations.items()
+        }
 
     @property
     def clip(self) -> Clip:
@@ -108,6 +127,7 @@ class Segment:
             episode=self.episode,
             start=self.start + start,
             scenario=self.scenario,
+            last=self.last if whole else {key: value[stop] for key, value in self.observations.items()},
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -123,6 +143,7 @@ class Segment:
             "scenario": self.scenario,
         }
         arrays = {_PREFIX + key: value for key, value in self.observations.items()}
+        arrays |= {_LAST + key: value for key, value in (self.last or {}).items()}
         partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
             np.savez_compressed(
@@ -152,13 +173,19 @@ class Segment:
             return cls(
                 actions=arrays.pop("actions"),
                 rewards=arrays.pop("rewards"),
-                observations={key.removeprefix(_PREFIX): value for key, value in arrays.items()},
+                observations=_named(_PREFIX, arrays),
+                last=_named(_LAST, arrays) or None,
                 **facts,
             )
         except FileNotFoundError:
             raise
         except (zipfile.BadZipFile, EOFError, OSError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)} cannot be read as a segment: {error}") from error
+
+
+def _named(prefix: str, arrays: Observations) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
 
 
 class ClipFolder:

@@ -18,16 +18,16 @@ class QueryConfig:
 
     Attributes:
         length: Steps of a segment [steps].
-        end_fraction: Fraction of the segments cut where an episode failed, in [0, 1]. Where a task rewards
+        end_fraction: Fraction of the segments cut where an episode ended, in [0, 1]. Where a task rewards
             being alive, two segments without an end are a tie; what a person can tell apart is how, and
-            how soon, it went wrong.
+            how soon, it went wrong. Where it rewards more, pairs of which one fails say little else.
         method: Which of the possible pairs are asked about, once there is a reward model: see
             :mod:`feedback.acquisition`.
         oversample: How many times more pairs are cut than are asked about, for ``method`` to choose from.
     """
 
     length: int = 16
-    end_fraction: float = 0.5
+    end_fraction: float = 0.25
     method: Acquisition = "uniform"
     oversample: int = 10
 
@@ -76,11 +76,11 @@ def sample_pairs(
 
 
 def _cut(episodes: Sequence[Segment], config: QueryConfig, rng: np.random.Generator) -> Segment:
-    failed = [episode for episode in episodes if episode.failed]
-    if failed and rng.random() < config.end_fraction:
-        episode = failed[rng.integers(len(failed))]
+    ended = [episode for episode in episodes if episode.terminated]
+    if ended and rng.random() < config.end_fraction:
+        episode = ended[rng.integers(len(ended))]
         # Half end in the last step, which shows what led there; half end somewhere before, which shows
-        # how much worse it is to have ended than to go on.
+        # how much worse, or better, it is to have ended than to go on.
         kept = config.length if rng.random() < 0.5 else int(rng.integers(1, config.length + 1))
         return episode.cut(max(0, len(episode) - kept), len(episode))
     # Episodes count by their length, so that every step is as likely to be shown; the failing last step

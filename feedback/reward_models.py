@@ -1,28 +1,38 @@
-r"""Rewards learned from preferences.
+r"""Rewards learned from what people said.
 
 A :class:`RewardModel` is a small ensemble of networks that share nothing.  Each gives a reward
-:math:`r(o, a)` to what was seen and done in one step, and one number :math:`r_\circ` to having no step
-at all because the episode has ended.  A segment of fewer steps than were asked for scores
+:math:`r(o, a)` to what was seen and done in one step, and four numbers to how an episode may end: what it is
+worth to fail, :math:`c_-`, and to arrive, :math:`c_+`, and the reward of every step that is missing after
+that, :math:`r_-` and :math:`r_+`.  A segment of which H steps were asked for scores
 
-    sum of r over its steps + (missing steps) x r_o    if it ended in failure (or just ended),
-    mean of r over its steps x (steps asked for)       if it reached its goal or was cut short.
+    sum of r over its steps + c_- + (missing steps) x r_-    if its episode failed (or just ended) with it,
+    sum of r over its steps + c_+ + (missing steps) x r_+    if its episode ended at the goal with it,
+    mean of r over its steps x H                             if it was cut short.
 
-So a short segment is neither good nor bad for being short: *how* bad it is to have ended is itself
-learned from what people prefer.  That is the absorbing state of Kostrikov et al. (2019,
-arXiv:1809.02925), which they use against the survival bias of learned rewards.
+So a short segment is neither good nor bad for being short: *how* bad it is to have ended, and how good to
+have arrived, is itself learned from what people say.  That goes on from the absorbing state of Kostrikov et
+al. (2019, arXiv:1809.02925), which they use against the survival bias of learned rewards.
 
-An agent gets :math:`(r - r_\circ)`, averaged over the ensemble, each member divided by the root mean
-square of that difference over the data.  Subtracting a constant per step and stopping at the end of the
-episode is the same task as going on for ever and receiving :math:`r_\circ` after the end; so the
-offset is not a free choice but a part of what was learned.
+An agent gets :math:`r - r_-` for every step and :math:`c_-` or
+:math:`c_+ + \gamma (r_+ - r_-) / (1 - \gamma)` at an end, averaged over the ensemble, each member divided by
+the root mean square of :math:`r - r_-` over the data.  Subtracting a constant per step and stopping at the
+end of the episode is the same task as going on for ever and receiving :math:`r_-` after a failure and
+:math:`r_+` after an arrival; so the offset is not a free choice but a part of what was learned.
+
+All kinds of labels are learned from together, as likelihoods of one reward; see :mod:`feedback.evidence` and
+:mod:`feedback.likelihood`.
 """
 
 from __future__ import annotations
 
 import math
+import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -31,9 +41,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.config import EncoderConfig
-from agents.multimodal import MultimodalEncoder
+from agents.train_config import decode_config
 from feedback.clips import Segment
-from feedback.losses import bradley_terry_loss
+from feedback.evidence import Comparison, Evidence, Instead, Stars
+from feedback.likelihood import Likelihood
+from feedback.reward_network import Batch, RewardNetwork, Sees
+from mmenvs.space_json import space_from_json, space_to_json
+
+__all__ = ["Comparison", "Endings", "FitReport", "RewardConfig", "RewardModel", "RewardNetwork", "Sees"]
+
+#: Fewest held-out pairs by which probabilities are calibrated.
+_CALIBRATION = 20
+#: Most pairs of ratings of one person that agreement is measured on.
+_RATED_PAIRS = 500
+#: Standard deviations of the priors of what an end is worth, and each missing step, in scores.
+_END, _MISSING = 10.0, 0.5
+_FORMAT = "mmenvs reward model 1"
 
 
 @dataclass(frozen=True)
@@ -44,12 +67,18 @@ class RewardConfig:
         members: Networks in the ensemble.
         hidden: Units of the hidden layer.
         horizon: Steps that segments are asked to have [steps].
+        sees: Whether the reward of a step is read from the observation ``"before"`` or ``"after"`` it. What
+            came of an action is easier to judge, and to learn, than what may come of it.
         noise: Assumed probability of a random answer, in [0, 1).
-        epochs: Passes over the preferences in one fit.
-        batch_size: Preferences per gradient step.
+        robust: How little a comparison counts that the model is sure is wrong, the q of
+            :func:`~feedback.losses.generalised_cross_entropy`, in [0, 1].
+        epochs: Passes over the judgements in one fit.
+        batch_size: Judgements per gradient step.
         learning_rate: Of AdamW.
+        reward_penalty: Weight of the mean square of the rewards, which keeps them small where nothing asks
+            for more: what is the same for all steps is left to the numbers about ends.
         weight_decay: Of AdamW.
-        held_out: Fraction of the preferences kept for measuring agreement, in [0, 0.5].
+        held_out: Fraction of the comparisons, rankings and ratings kept for measuring agreement, in [0, 0.5].
         bootstrap: Whether each member learns from its own sample with replacement.
         encoder: The encoder of the observations.
     """
@@ -57,10 +86,13 @@ class RewardConfig:
     members: int = 3
     hidden: int = 64
     horizon: int = 16
+    sees: Sees = "after"
     noise: float = 0.1
+    robust: float = 0.0
     epochs: int = 6
     batch_size: int = 16
     learning_rate: float = 1e-3
+    reward_penalty: float = 0.3
     weight_decay: float = 1e-4
     held_out: float = 0.1
     bootstrap: bool = True
@@ -75,22 +107,19 @@ class RewardConfig:
         for name in ("members", "hidden", "horizon", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.sees not in get_args(Sees):
+            raise ValueError(f"sees={self.sees!r} must be one of {list(get_args(Sees))}")
         if not 0 <= self.noise < 1:
             raise ValueError(f"noise={self.noise} must be in [0, 1)")
+        if not 0 <= self.robust <= 1:
+            raise ValueError(f"robust={self.robust} must be in [0, 1]")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate={self.learning_rate} must be positive")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay={self.weight_decay} must not be negative")
+        for name in ("weight_decay", "reward_penalty"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
         if not 0 <= self.held_out <= 0.5:
             raise ValueError(f"held_out={self.held_out} must be in [0, 0.5]")
-
-
-class Comparison(NamedTuple):
-    """Two segments and the soft target for (first, second)."""
-
-    first: Segment
-    second: Segment
-    target: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -98,53 +127,40 @@ class FitReport:
     """What a fit achieved.
 
     Attributes:
-        loss: Mean loss over the last pass and the members.
-        agreement: Fraction of the decided pairs learned from that the ensemble ranks as the labeller did.
-        held_out_agreement: The same for pairs that no member learned from; NaN without any.
-        pairs: Number of pairs learned from.
+        loss: Mean negative log-likelihood of a judgement over the last pass and the members.
+        agreement: Fraction of the decided pairs learned from that the ensemble ranks as the labeller did;
+            two ratings of one person that differ are a pair. NaN without any.
+        held_out_agreement: The same for pairs that no member learned from.
+        learned_from: Number of judgements learned from.
         held_out: Number of decided pairs held out.
+        temperature: What score differences are divided by for probabilities that are calibrated.
     """
 
     loss: float
     agreement: float
     held_out_agreement: float
-    pairs: int
+    learned_from: int
     held_out: int
+    temperature: float = 1.0
 
 
-class RewardNetwork(nn.Module):
-    """One member: an encoder, the action beside it, a hidden layer, a number."""
+@dataclass(frozen=True)
+class Endings:
+    """What an agent gets for an end of an episode, beside the reward of its last step.
 
-    absorbing: Tensor
-    scale: Tensor
+    Attributes:
+        failure: Where it ended badly.
+        arrival: Where it ended at its goal.
+    """
 
-    def __init__(
-        self, observation_space: spaces.Dict, action_space: spaces.Space[Any], config: RewardConfig
-    ) -> None:
-        """Build it for observations and actions of these spaces."""
-        super().__init__()
-        self.encoder = MultimodalEncoder(observation_space, config.encoder)
-        self.embed_action, size = _action_embedding(action_space)
-        self.head = nn.Sequential(
-            nn.Linear(self.encoder.features_dim + size, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 1)
-        )
-        self.absorbing = nn.Parameter(torch.zeros(()))
-        self.register_buffer("scale", torch.ones(()))
-
-    def forward(self, observations: dict[str, Tensor], actions: Tensor) -> Tensor:
-        """Return the raw reward of each step, shape (batch,).
-
-        Args:
-            observations: Key to raw tensor of shape (batch, *space.shape).
-            actions: Shape (batch, *action shape).
-        """
-        features = torch.cat([self.encoder(observations), self.embed_action(actions)], dim=1)
-        rewards: Tensor = self.head(features).squeeze(1)
-        return rewards
+    failure: float = 0.0
+    arrival: float = 0.0
 
 
 class RewardModel(nn.Module):
-    """An ensemble of :class:`RewardNetwork`, fitted to preferences between segments."""
+    """An ensemble of :class:`~feedback.reward_network.RewardNetwork`, fitted to evidence."""
+
+    temperature: Tensor
 
     def __init__(
         self,
@@ -159,7 +175,7 @@ class RewardModel(nn.Module):
 
         Args:
             observation_space: Dict space of a single world, or a Box.
-            action_space: Discrete or Box.
+            action_space: Discrete, MultiDiscrete or Box.
             config: Sizes and choices.
             seed: Seed of the weights, the bootstrap and the order of learning.
             device: Where it lives.
@@ -171,14 +187,22 @@ class RewardModel(nn.Module):
         self.config = config or RewardConfig()
         if not isinstance(observation_space, spaces.Dict):
             observation_space = spaces.Dict({"observation": observation_space})
+        self.observation_space, self.action_space = observation_space, action_space
         self._rng = np.random.default_rng(seed)
         # The weights come from this model's seed and leave torch's global stream as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.members = nn.ModuleList(
-                RewardNetwork(observation_space, action_space, self.config)
+                RewardNetwork(
+                    observation_space,
+                    action_space,
+                    self.config.encoder,
+                    self.config.hidden,
+                    Likelihood(self.config.noise, self.config.robust),
+                )
                 for _ in range(self.config.members)
             )
+        self.register_buffer("temperature", torch.ones(()))
         self.device = torch.device(device)
         self.to(self.device)
 
@@ -189,7 +213,8 @@ class RewardModel(nn.Module):
         """Return the reward that an agent should get for each step, and how much the members disagree.
 
         Args:
-            observations: Key to array of shape (steps, *space.shape), or one such array for a Box space.
+            observations: Key to array of shape (steps, *space.shape): what was seen before each step, or
+                after it, as ``config.sees`` says.
             actions: Shape (steps, *action shape).
             batch_size: Steps at a time; bounds the memory.
 
@@ -205,79 +230,201 @@ class RewardModel(nn.Module):
         rewards = torch.cat(parts, dim=1)
         return rewards.mean(0).cpu().numpy(), rewards.std(0, correction=0).cpu().numpy()
 
+    def endings(self, gamma: float) -> Endings:
+        """Return what an agent gets for an end on top of the reward of the last step.
+
+        Args:
+            gamma: The discount factor of the agent, in [0, 1).
+
+        Raises:
+            ValueError: If ``gamma`` is outside [0, 1).
+        """
+        if not 0 <= gamma < 1:
+            raise ValueError(f"gamma={gamma} must be in [0, 1)")
+        nets, on = self._nets, gamma / (1.0 - gamma)
+        failure = math.fsum(float(net.failure.detach() / net.scale) for net in nets)
+        gaps = (net.arrival + on * (net.goal - net.absorbing) for net in nets)
+        arrival = math.fsum(float(gap.detach() / net.scale) for gap, net in zip(gaps, nets, strict=True))
+        return Endings(failure / len(nets), arrival / len(nets))
+
     @torch.inference_mode()
     def scores(self, segments: Sequence[Segment]) -> NDArray[np.float32]:
         """Return the score of each segment by each member, shape (members, segments)."""
-        batch = self._stack(segments)
-        return torch.stack([self._score(net, batch) for net in self._nets]).cpu().numpy()
+        parts = []
+        for begin in range(0, len(segments), 64):
+            batch = self._batch(segments[begin : begin + 64])
+            parts.append(torch.stack([net.score(batch, self.config.horizon)[0] for net in self._nets]))
+        return torch.cat(parts, 1).cpu().numpy()
+
+    def probabilities(self, first: Sequence[Segment], second: Sequence[Segment]) -> NDArray[np.float64]:
+        """Return how likely a usual labeller is to prefer each first segment, calibrated, shape (pairs,)."""
+        gaps = (self.scores(first) - self.scores(second)).astype(np.float64) / float(self.temperature)
+        return np.asarray((0.5 * (1.0 + np.tanh(0.5 * gaps))).mean(0))
+
+    def reliabilities(self) -> dict[str, float]:
+        """Return how decidedly each labeller follows the reward, 1 for the usual, by the mean member."""
+        likelihoods = [net.likelihood for net in self._nets]
+        names = likelihoods[0].labellers
+        values = torch.stack([each.log_reliability.detach() for each in likelihoods]).mean(0).exp()
+        return dict(zip(names, values.tolist(), strict=True))
 
     def fit(
-        self, comparisons: Sequence[Comparison], *, progress: Callable[[float], None] | None = None
+        self, evidence: Sequence[Evidence], *, progress: Callable[[float], None] | None = None
     ) -> FitReport:
-        """Learn from comparisons, starting from what was learned before.
+        """Learn from evidence of any kinds, starting from what was learned before.
 
         Args:
-            comparisons: All that are known; those called incomparable are left out by the caller.
+            evidence: All that is known.
             progress: Called with the fraction done, in (0, 1].
 
         Raises:
-            ValueError: If there are none, or a segment is longer than the horizon.
+            ValueError: If there is none, a segment is longer than the horizon, or actions are compared that a
+                reward which sees what came after cannot tell apart.
         """
-        if not comparisons:
-            raise ValueError("comparisons=[] must hold at least one")
-        longest = max(len(s) for c in comparisons for s in (c.first, c.second))
-        if longest > self.config.horizon:
-            raise ValueError(f"a segment has {longest} steps, but horizon={self.config.horizon}")
-        # The held-out pairs are the same at every fit: chosen by content, so that none is ever learned from.
-        kept = [c for c in comparisons if not self._is_held_out(c)] or list(comparisons)
-        held = [c for c in comparisons if self._is_held_out(c)] if len(kept) < len(comparisons) else []
+        self._check(evidence)
+        # What is held out is the same at every fit: chosen by content, so that none is ever learned from.
+        kept = [item for item in evidence if not self.is_held_out(item)] or list(evidence)
+        held = [item for item in evidence if self.is_held_out(item)] if len(kept) < len(evidence) else []
+        labellers = sorted({item.labeller for item in evidence})
+        stars = max((item.best for item in evidence if isinstance(item, Stars)), default=5)
         total, losses = self.config.members * self.config.epochs, []
         for index, net in enumerate(self._nets):
+            net.likelihood.meet(labellers, stars)
             optimizer = torch.optim.AdamW(
                 net.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
             )
             count = len(kept)
             sample = self._rng.integers(count, size=count) if self.config.bootstrap else np.arange(count)
+            if not net.fitted:
+                _start_with_ends(net, [kept[i] for i in sample], self.config)
+                net.fitted.fill_(True)
             loss = math.nan
             for epoch in range(self.config.epochs):
                 loss = self._epoch(net, optimizer, [kept[i] for i in self._rng.permutation(sample)])
                 if progress is not None:
                     progress((index * self.config.epochs + epoch + 1) / total)
             losses.append(loss)
-        self._normalise([s for c in comparisons for s in (c.first, c.second)])
-        agreement, _ = self._agreement(kept)
-        held_agreement, decided = self._agreement(held)
-        return FitReport(float(np.mean(losses)), agreement, held_agreement, len(kept), decided)
+        self._normalise([segment for item in evidence for segment in item.segments])
+        agreement, _ = self._agreement(decided_pairs(kept))
+        pairs = decided_pairs(held)
+        held_agreement, decided = self._agreement(pairs)
+        self._calibrate(pairs)
+        return FitReport(
+            float(np.mean(losses)), agreement, held_agreement, len(kept), decided, float(self.temperature)
+        )
+
+    def is_held_out(self, evidence: Evidence) -> bool:
+        """Whether evidence is kept for measuring agreement; only its content decides."""
+        if not isinstance(evidence, Stars) and not evidence.pairs and not isinstance(evidence, Comparison):
+            return False
+        mark = 0
+        for segment in evidence.segments:
+            mark ^= int(segment.digest[:8], 16)
+        return mark < self.config.held_out * 2**32
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that :meth:`load` needs; readers see the whole file or none.
+
+        Raises:
+            ValueError: If a space is of a kind that cannot be written.
+        """
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        likelihood = self._nets[0].likelihood
+        content = {
+            "format": _FORMAT,
+            "config": asdict(self.config),
+            "observation_space": space_to_json(self.observation_space),
+            "action_space": space_to_json(self.action_space),
+            "labellers": likelihood.labellers,
+            "best": likelihood.best,
+            "state": self.state_dict(),
+        }
+        torch.save(content, partial)
+        partial.replace(target)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, seed: int = 0, device: str | torch.device = "cpu"
+    ) -> RewardModel:
+        """Read a model that :meth:`save` wrote.
+
+        Args:
+            path: The file.
+            seed: Seed of the bootstrap and of the order of further learning.
+            device: Where it shall live.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            ValueError: If it is damaged or something else; the message names it.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if content["format"] != _FORMAT:
+                raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
+            observations, actions = (
+                space_from_json(content[name]) for name in ("observation_space", "action_space")
+            )
+            config = decode_config(RewardConfig, content["config"], Path(path))
+            model = cls(observations, actions, config, seed=seed, device=device)
+            for net in model._nets:
+                net.likelihood.meet(content["labellers"], content["best"])
+            model.load_state_dict(content["state"])
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{os.fspath(path)} cannot be read as a reward model: {error}") from error
+        return model
 
     @property
     def _nets(self) -> list[RewardNetwork]:
         return [net for net in self.members if isinstance(net, RewardNetwork)]
 
+    def _check(self, evidence: Sequence[Evidence]) -> None:
+        if not evidence:
+            raise ValueError("evidence=[] must hold at least one judgement")
+        scored = [item for item in evidence if _scored(item)]
+        longest = max((len(segment) for item in scored for segment in item.segments), default=0)
+        if longest > self.config.horizon:
+            raise ValueError(f"a segment has {longest} steps, but horizon={self.config.horizon}")
+        if self.config.sees == "after" and any(isinstance(item, Instead) for item in evidence):
+            raise ValueError(
+                "sees='after' must be 'before' to learn from interventions and corrections: nobody knows "
+                "what would have come after the other action"
+            )
+
     def _epoch(
-        self, net: RewardNetwork, optimizer: torch.optim.Optimizer, comparisons: list[Comparison]
+        self, net: RewardNetwork, optimizer: torch.optim.Optimizer, evidence: Sequence[Evidence]
     ) -> float:
         total = 0.0
-        for begin in range(0, len(comparisons), self.config.batch_size):
-            batch = comparisons[begin : begin + self.config.batch_size]
-            size = len(batch)
-            scores = self._score(net, self._stack([c.first for c in batch] + [c.second for c in batch]))
-            target = torch.tensor([c.target for c in batch], device=self.device)
-            losses = bradley_terry_loss(scores[:size], scores[size:], target, noise=self.config.noise)
+        for begin in range(0, len(evidence), self.config.batch_size):
+            batch = evidence[begin : begin + self.config.batch_size]
+            losses, rewards = self.losses(net, batch)
+            prior = (
+                net.likelihood.prior() / len(evidence) + self.config.reward_penalty * rewards.square().mean()
+            )
             optimizer.zero_grad()
-            torch.autograd.backward(losses.mean())
+            torch.autograd.backward(losses.mean() + prior)
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             total += float(losses.detach().sum())
-        return total / len(comparisons)
+        return total / len(evidence)
 
-    def _score(self, net: RewardNetwork, batch: _Batch) -> Tensor:
-        """Score each segment of a batch as the module's page says, shape (segments,)."""
-        rewards = net(batch.observations, batch.actions)
-        sums = torch.zeros(len(batch.lengths), device=self.device).index_add(0, batch.owner, rewards)
-        missing = self.config.horizon - batch.lengths
-        ended = sums + missing * net.absorbing
-        cut_short = sums * (self.config.horizon / batch.lengths)
-        return torch.where(batch.failed, ended, cut_short)
+    def losses(self, net: RewardNetwork, evidence: Sequence[Evidence]) -> tuple[Tensor, Tensor]:
+        """Return the negative log-likelihood of each judgement under one member, shape (evidence,)."""
+        # A segment that several judgements speak of goes through the network once.
+        places: dict[int, int] = {}
+        unique: list[Segment] = []
+        for item in evidence:
+            for segment in item.segments:
+                if places.setdefault(id(segment), len(unique)) == len(unique):
+                    unique.append(segment)
+        order = [places[id(segment)] for item in evidence for segment in item.segments]
+        batch = self._batch(unique)
+        scores, rewards = net.score(batch, self.config.horizon)
+        steps = torch.split(rewards, [len(segment) for segment in unique])
+        return net.likelihood(evidence, scores[order], [steps[place] for place in order]), rewards
 
     def _normalise(self, segments: Sequence[Segment]) -> None:
         """Set each member's scale: the root mean square over the data of r minus r_o."""
@@ -285,85 +432,87 @@ class RewardModel(nn.Module):
         for net in self._nets:
             squares, steps = 0.0, 0
             for begin in range(0, len(unique), 64):
-                batch = self._stack(unique[begin : begin + 64])
+                batch = self._batch(unique[begin : begin + 64])
                 with torch.inference_mode():
                     gaps = net(batch.observations, batch.actions) - net.absorbing
                 squares += float((gaps.double() ** 2).sum())
                 steps += len(gaps)
             net.scale.fill_(max(math.sqrt(squares / steps), 1e-6))
 
-    def _agreement(self, comparisons: Sequence[Comparison]) -> tuple[float, int]:
+    def _agreement(self, pairs: Sequence[tuple[Segment, Segment]]) -> tuple[float, int]:
         """Return the fraction of decided pairs ranked as the labeller did, and their number."""
-        decided = [c for c in comparisons if c.target[0] != c.target[1]]
-        if not decided:
+        if not pairs:
             return math.nan, 0
-        right = 0
-        for begin in range(0, len(decided), 64):
-            batch = decided[begin : begin + 64]
-            gaps = (self.scores([c.first for c in batch]) - self.scores([c.second for c in batch])).mean(0)
-            wanted = np.array([c.target[0] > c.target[1] for c in batch])
-            right += int(((gaps > 0) == wanted).sum())
-        return right / len(decided), len(decided)
+        gaps = self.scores([better for better, _ in pairs]) - self.scores([worse for _, worse in pairs])
+        return float((gaps.mean(0) > 0).mean()), len(pairs)
 
-    def _is_held_out(self, comparison: Comparison) -> bool:
-        mark = int(comparison.first.digest[:8], 16) ^ int(comparison.second.digest[:8], 16)
-        return mark < self.config.held_out * 2**32
+    def _calibrate(self, pairs: Sequence[tuple[Segment, Segment]]) -> None:
+        """Choose the temperature by held-out pairs (Guo et al. 2017, arXiv:1706.04599), or 1 for few."""
+        if len(pairs) < _CALIBRATION:
+            self.temperature.fill_(1.0)
+            return
+        gaps = self.scores([better for better, _ in pairs]) - self.scores([worse for _, worse in pairs])
+        candidates = np.geomspace(0.2, 20.0, 60)
+        chances = 0.5 * (1.0 + np.tanh(0.5 * gaps[None] / candidates[:, None, None])).mean(1)
+        self.temperature.fill_(float(candidates[np.log(chances + 1e-9).mean(1).argmax()]))
 
-    def _stack(self, segments: Sequence[Segment]) -> _Batch:
-        keys = segments[0].observations.keys()
-        lengths = np.array([len(s) for s in segments])
-        return _Batch(
-            observations={
-                key: self._tensor(np.concatenate([s.observations[key] for s in segments])) for key in keys
-            },
-            actions=self._tensor(np.concatenate([s.actions for s in segments])),
-            owner=self._tensor(np.repeat(np.arange(len(segments)), lengths)),
-            lengths=self._tensor(lengths),
-            failed=self._tensor(np.array([s.failed for s in segments])),
-        )
+    def _batch(self, segments: Sequence[Segment]) -> Batch:
+        return Batch.of(segments, self.config.sees, self.device)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(array, device=self.device)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Segments laid end to end: no step is wasted on padding.
+def _start_with_ends(net: RewardNetwork, evidence: Sequence[Evidence], config: RewardConfig) -> None:
+    """Let the four numbers about ends explain what they can, before the network explains the rest.
 
-    Attributes:
-        observations: Key to tensor of shape (steps, *space.shape).
-        actions: Shape (steps, *action shape).
-        owner: Segment of each step, shape (steps,).
-        lengths: Steps of each segment, shape (segments,).
-        failed: Whether each ended short of its goal, shape (segments,).
+    Most pairs of which one fails are decided by that alone.  A network that starts from nothing learns them
+    first, by heart, from a reward so large at every step that nothing else can be heard; so this is a
+    logistic regression on how segments end, by Newton's method, under a wide Gaussian prior.
     """
 
-    observations: dict[str, Tensor]
-    actions: Tensor
-    owner: Tensor
-    lengths: Tensor
-    failed: Tensor
+    def ends(segment: Segment) -> list[float]:
+        missing = config.horizon - len(segment)
+        goal = segment.terminated and not segment.failed
+        return [segment.failed, segment.failed * missing, goal, goal * missing]
+
+    pairs = decided_pairs(evidence)
+    x = np.array([np.subtract(ends(better), ends(worse)) for better, worse in pairs], np.float64)
+    if not x.any():
+        return
+    weights, precision = np.zeros(4), np.diag([_END**-2, _MISSING**-2, _END**-2, _MISSING**-2])
+    for _ in range(25):
+        chance = 0.5 * (1.0 - np.tanh(0.5 * (x @ weights)))  # of being wrong
+        gradient = x.T @ chance - precision @ weights
+        curvature = x.T @ (x * (chance * (1.0 - chance))[:, None]) + precision
+        weights += np.linalg.solve(curvature, gradient)
+    with torch.no_grad():
+        for end, value in zip((net.failure, net.absorbing, net.arrival, net.goal), weights, strict=True):
+            end.fill_(float(value))
 
 
-class _OneHot(nn.Module):
-    def __init__(self, space: spaces.Discrete) -> None:
-        super().__init__()
-        self._start, self._count = int(space.start), int(space.n)
+def decided_pairs(evidence: Sequence[Evidence]) -> list[tuple[Segment, Segment]]:
+    """Return pairs of segments of which the first was judged better.
 
-    def forward(self, actions: Tensor) -> Tensor:
-        index = actions.reshape(len(actions)).long() - self._start
-        return nn.functional.one_hot(index, self._count).float()
+    Two ratings of one person that differ are a pair; of very many, some are drawn, always the same.
+    """
+    pairs = [pair for item in evidence for pair in item.pairs]
+    rated: defaultdict[str, list[Stars]] = defaultdict(list)
+    for item in evidence:
+        if isinstance(item, Stars):
+            rated[item.labeller].append(item)
+    rng = np.random.default_rng(0)
+    for items in rated.values():
+        differing = [(a, b) for a, b in combinations(items, 2) if a.value != b.value]
+        if len(differing) > _RATED_PAIRS:
+            chosen = rng.choice(len(differing), _RATED_PAIRS, replace=False)
+            differing = [differing[int(index)] for index in chosen]
+        for a, b in differing:
+            better, worse = (a, b) if a.value > b.value else (b, a)
+            pairs.append((better.segment, worse.segment))
+    return pairs
 
 
-class _Flat(nn.Module):
-    def forward(self, actions: Tensor) -> Tensor:
-        return actions.reshape(len(actions), -1).float()
-
-
-def _action_embedding(space: spaces.Space[Any]) -> tuple[nn.Module, int]:
-    """Return how an action enters the network, and the size of the result."""
-    if isinstance(space, spaces.Discrete):
-        return _OneHot(space), int(space.n)
-    if isinstance(space, spaces.Box):
-        return _Flat(), int(np.prod(space.shape))
-    raise ValueError(f"action_space={space} must be a Discrete or a Box")
+def _scored(item: Evidence) -> bool:
+    """Whether evidence speaks of whole segments."""
+    return isinstance(item, Stars | Comparison) or bool(item.pairs)

@@ -116,6 +116,7 @@ class EpisodeTracker:
             episode=self._episode,
             start=0,
             scenario=self._scenario,
+            last=self._seen,
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from agents.vec_env import GymVecEnv
 from feedback.clips import as_mapping
 from feedback.reward_models import RewardModel
+from feedback.tracking import succeeded
 
 
 class LearnedReward(VecEnvWrapper):
@@ -22,19 +24,33 @@ class LearnedReward(VecEnvWrapper):
     ``infos[i]["true_reward"]`` keeps the environment's own.  Episode statistics (``infos[i]["episode"]``)
     come from the wrapped environment and so stay true returns; that is what a log should show, because
     the learned return says nothing about how good the agent is.
+
+    Attributes:
+        reward_model: The model.
+        recent: Sums of the learned rewards of the last hundred episodes.
+        bonus: Weight of the members' disagreement, added to the reward so that the agent looks at what is not
+            known yet (RUNE; Liang et al. 2022, arXiv:2205.12401).
     """
 
-    def __init__(self, venv: VecEnv, reward_model: RewardModel) -> None:
+    def __init__(
+        self, venv: VecEnv, reward_model: RewardModel, *, gamma: float | None = None, scale: float = 1.0
+    ) -> None:
         """Wrap an environment.
 
         Args:
             venv: The environment.
             reward_model: A model for the observations as the environment itself gives them; see
                 :class:`EnvLayout`.
+            gamma: The discount factor of the agent, for what an end is worth; None for nothing.
+            scale: Factor on what the agent gets.
         """
         super().__init__(venv)
         self.reward_model = reward_model
+        self.recent: deque[float] = deque(maxlen=100)
+        self.bonus = 0.0
+        self._gamma, self._scale = gamma, scale
         self._layout = EnvLayout(venv)
+        self._returns = np.zeros(venv.num_envs)
         self._seen: dict[str, NDArray[Any]] = {}
         self._actions: NDArray[Any] = np.empty(0)
 
@@ -42,6 +58,7 @@ class LearnedReward(VecEnvWrapper):
         """Start an episode in every world."""
         observations = self.venv.reset()
         self._seen = self._layout.undo(observations)
+        self._returns[:] = 0.0
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -50,13 +67,25 @@ class LearnedReward(VecEnvWrapper):
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Take the step and judge what was seen before it and what was done."""
+        """Take the step and judge what was done and what was seen before or after it."""
         observations, true_rewards, dones, infos = self.venv.step_wait()
-        rewards, _ = self.reward_model.predict(self._seen, self._actions)
+        seen = self._seen
+        if self.reward_model.config.sees == "after":
+            seen = self._layout.undo(after_step(observations, dones, infos))
+        mean, deviation = self.reward_model.predict(seen, self._actions)
+        rewards = mean + self.bonus * deviation
+        if self._gamma is not None and dones.any():
+            endings = self.reward_model.endings(self._gamma)
+            for world in np.flatnonzero(dones).tolist():
+                if not infos[world].get("TimeLimit.truncated", False):
+                    rewards[world] += endings.arrival if succeeded(infos[world]) else endings.failure
+        self._returns += rewards
+        self.recent.extend(self._returns[dones].tolist())
+        self._returns[dones] = 0.0
         self._seen = self._layout.undo(observations)
         for info, reward in zip(infos, true_rewards.tolist(), strict=True):
             info["true_reward"] = reward
-        return observations, rewards, dones, infos
+        return observations, (self._scale * rewards).astype(np.float32), dones, infos
 
 
 class EnvLayout:
@@ -88,3 +117,27 @@ class EnvLayout:
         return {
             key: np.moveaxis(value, -3, -1) if key in self._moved else value for key, value in result.items()
         }
+
+
+def after_step(observations: Any, dones: NDArray[np.bool_], infos: Sequence[Mapping[str, Any]]) -> Any:
+    """Return what was seen after a step in every world, where an episode is over the last of it.
+
+    Args:
+        observations: What the step of a VecEnv returned, a batch or a Dict of batches; where an episode is
+            over, this is the first observation of the next one.
+        dones: Where an episode is over, shape (worlds,).
+        infos: What the step told, one mapping per world.
+    """
+    over = [w for w in np.flatnonzero(dones).tolist() if infos[w].get("terminal_observation") is not None]
+    if not over:
+        return observations
+    if isinstance(observations, Mapping):
+        after = {key: value.copy() for key, value in observations.items()}
+        for world in over:
+            for key, value in after.items():
+                value[world] = infos[world]["terminal_observation"][key]
+        return after
+    whole = observations.copy()
+    for world in over:
+        whole[world] = infos[world]["terminal_observation"]
+    return whole

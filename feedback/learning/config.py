@@ -1,4 +1,4 @@
-"""What a run of learning from preferences is."""
+"""What a run of learning from people is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import tyro
 
+from agents.train_config import EnvKwargs
 from feedback.queries import QueryConfig
 from feedback.reward_models import RewardConfig
 
@@ -21,14 +22,20 @@ class LearnConfig:
     Attributes:
         env_id: Id of the environment; one of another package as ``"package:id"``.
         teacher: Who answers; see :data:`feedback.sources.teachers.TEACHERS`.
-        labels: Preferences in all; those already in the store count.
+        labels: Questions in all; judgements already in the store count.
         rounds: Rounds of collecting, asking, fitting and training.
+        asking: Share of the training after which nothing is asked any more, in (0, 1]: the rest is left to
+            learn from a reward that stays as it is.
         steps: World steps of training in all; None for half of what ``python -m agents train`` takes, because
             two agents are trained: this one, and the one on the true reward.
         collect_steps: Steps of each world that are shown in a round [steps].
         seed: Seed of everything.
+        env_kwargs: Keyword arguments of the environment.
         out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``.
         store: File of the labels; by default ``labels.db`` in the folder of the run.
+        from_store: File of labels to learn from without asking anybody; all kinds of labels count.
+        background: Whether training goes on while questions are answered.
+        refit_every: With ``background``, new answers after which the reward is fitted again.
         compare: Whether to train an agent on the true reward as well, for as many steps.
         eval_episodes: Held-out episodes of each row of the result.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -39,12 +46,17 @@ class LearnConfig:
     env_id: tyro.conf.Positional[str]
     teacher: TeacherName = "oracle"
     labels: int = 200
-    rounds: int = 4
+    rounds: int = 6
+    asking: float = 0.5
     steps: int | None = None
     collect_steps: int = 128
     seed: int = 0
+    env_kwargs: EnvKwargs = field(default_factory=dict)
     out: Path | None = None
     store: Path | None = None
+    from_store: Path | None = None
+    background: bool = False
+    refit_every: int = 20
     compare: bool = True
     eval_episodes: int = 100
     device: str = "auto"
@@ -57,17 +69,21 @@ class LearnConfig:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        for name in ("labels", "rounds", "collect_steps", "eval_episodes"):
+        for name in ("labels", "rounds", "collect_steps", "eval_episodes", "refit_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.steps is not None and self.steps < self.rounds:
             raise ValueError(f"steps={self.steps} must be at least rounds={self.rounds}")
+        if not 0 < self.asking <= 1:
+            raise ValueError(f"asking={self.asking} must be in (0, 1]")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed={self.seed} must be in [0, 2**32)")
         if self.teacher not in get_args(TeacherName):
             raise ValueError(f"teacher={self.teacher!r} must be one of {list(get_args(TeacherName))}")
         if self.query.length != self.reward.horizon:
             raise ValueError(f"query.length={self.query.length} must be reward.horizon={self.reward.horizon}")
+        if self.from_store is not None and self.store is not None:
+            raise ValueError(f"store={str(self.store)!r} must be left out beside from_store")
 
     @property
     def run_dir(self) -> Path:
@@ -78,4 +94,4 @@ class LearnConfig:
     @property
     def store_path(self) -> Path:
         """File of the labels."""
-        return self.store or self.run_dir / "labels.db"
+        return self.from_store or self.store or self.run_dir / "labels.db"

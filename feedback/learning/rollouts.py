@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from feedback.clips import Segment
 from feedback.tracking import succeeded
-from feedback.vec_wrapper import EnvLayout
+from feedback.vec_wrapper import EnvLayout, after_step
 
 
 def collect(
@@ -38,6 +38,7 @@ def collect(
     done_actions: list[NDArray[Any]] = []
     rewards, dones = np.zeros((steps, venv.num_envs)), np.zeros((steps, venv.num_envs), bool)
     terminated, success = np.zeros_like(dones), np.zeros_like(dones)
+    ends: dict[tuple[int, int], dict[str, NDArray[Any]]] = {}
     for step in range(steps):
         # GymVecEnv gives arrays to keep; a VecEnv that reuses its buffers must not change what was seen.
         frames.append({key: value.copy() for key, value in layout.undo(observations).items()})
@@ -47,14 +48,17 @@ def collect(
             actions, _ = agent.predict(observations, deterministic=False)
         done_actions.append(actions)
         observations, rewards[step], dones[step], infos = venv.step(actions)
+        after = layout.undo(after_step(observations, dones[step], infos))
+        over = range(venv.num_envs) if step == steps - 1 else np.flatnonzero(dones[step]).tolist()
+        for world in over:
+            ends[step, world] = {key: value[world].copy() for key, value in after.items()}
         for world in np.flatnonzero(dones[step]).tolist():
             terminated[step, world] = not infos[world].get("TimeLimit.truncated", False)
             success[step, world] = terminated[step, world] and succeeded(infos[world])
     episodes = []
     for world in range(venv.num_envs):
         begin = number = 0
-        ends = [*(np.flatnonzero(dones[:, world]) + 1).tolist(), steps]
-        for end in ends:
+        for end in (*(np.flatnonzero(dones[:, world]) + 1).tolist(), steps):
             if end == begin:
                 continue
             span = range(begin, end)
@@ -69,6 +73,7 @@ def collect(
                     seed=seed + world,
                     episode=number,
                     start=0,
+                    last=ends[end - 1, world],
                 )
             )
             begin, number = end, number + 1

@@ -12,9 +12,10 @@ from agents.vec_env import make_vec_env
 from feedback.__main__ import main
 from feedback.acquisition import choose_pairs
 from feedback.clips import ClipFolder
+from feedback.evidence import evidence_of
 from feedback.labels import Preference
 from feedback.learning.config import LearnConfig
-from feedback.learning.preferences import comparisons_of, learn
+from feedback.learning.preferences import learn
 from feedback.learning.rollouts import collect
 from feedback.queries import QueryConfig, sample_pairs
 from feedback.reward_models import RewardConfig
@@ -80,9 +81,10 @@ def test_learning_from_two_rounds_of_labels(tmp_path, capsys) -> None:
     assert saved["labels"] == 10 and len(saved["learned"]["returns"]) == 10
     with LabelStore(config.store_path) as store:
         assert len(list(store.labels(Preference, labeller="oracle"))) == 10
-        kept = comparisons_of(store, ClipFolder(store.clip_folder), ENV_ID)
-        assert len(kept) == 10
-        assert comparisons_of(store, ClipFolder(store.clip_folder), "Other-v0") == []
+        kept = evidence_of(store, ClipFolder(store.clip_folder), ENV_ID)
+        assert (len(kept.evidence), kept.left_out) == (10, {})
+        other = evidence_of(store, ClipFolder(store.clip_folder), "Other-v0")
+        assert (other.evidence, other.left_out) == ((), {f"labels on {ENV_ID}, which is not Other-v0": 10})
         again = learn(replace(config, rounds=1, steps=4096), console=Console(quiet=True))
         assert again.labels == 10 and len(store) == 10
 
@@ -111,7 +113,7 @@ def test_later_questions_are_those_that_the_models_dispute(tmp_path, monkeypatch
         seen.append((method, count, first.shape[1]))
         return found
 
-    monkeypatch.setattr("feedback.learning.preferences.choose_pairs", watch)
+    monkeypatch.setattr("feedback.learning.questions.choose_pairs", watch)
     config = LearnConfig(
         ENV_ID,
         labels=8,

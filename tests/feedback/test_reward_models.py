@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,7 +48,7 @@ def fitted():
 
 def test_it_learns_a_reward_that_needs_picture_and_action(fitted) -> None:
     model, report = fitted
-    assert report.pairs > 120
+    assert report.learned_from > 120
     assert report.held_out > 5
     assert report.agreement > 0.9
     test = toy_segment(np.random.default_rng(1), 400)
@@ -84,24 +86,33 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit() -> None:
 
 def test_members_share_nothing() -> None:
     model = RewardModel(SPACE, ACTIONS, RewardConfig(members=3))
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.numel()]
     assert len({parameter.data_ptr() for parameter in parameters}) == len(parameters)
 
 
-def test_having_ended_costs_what_was_learned_and_being_short_costs_nothing() -> None:
+def test_having_ended_counts_as_was_learned_and_being_short_does_not() -> None:
     model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, members=1))
     net = model._nets[0]
     with torch.no_grad():
-        net.absorbing.fill_(-2.0)
+        for end, value in {"failure": -7.0, "absorbing": -2.0, "arrival": 5.0, "goal": 1.5}.items():
+            getattr(net, end).fill_(value)
         net.head[-1].weight.zero_()
         net.head[-1].bias.fill_(0.5)
     rng = np.random.default_rng(0)
     whole, short, failed = toy_segment(rng, 6), toy_segment(rng, 4), toy_segment(rng, 4, failed=True)
+    arrived = replace(failed, success=True)
     np.testing.assert_allclose(
-        model.scores([whole, short, failed])[0], [3.0, 3.0, 4 * 0.5 - 2 * 2.0], rtol=1e-6
+        model.scores([whole, short, failed, arrived])[0],
+        [3.0, 3.0, 4 * 0.5 - 7 - 2 * 2.0, 4 * 0.5 + 5 + 2 * 1.5],
+        rtol=1e-6,
     )
     reward, _ = model.predict(whole.observations, whole.actions)
     np.testing.assert_allclose(reward, 2.5, rtol=1e-6)
+    endings = model.endings(0.9)
+    assert endings.failure == pytest.approx(-7)
+    assert endings.arrival == pytest.approx(5 + 9 * 3.5)
+    with pytest.raises(ValueError, match=r"gamma=1.0 must be in \[0, 1\)"):
+        model.endings(1.0)
 
 
 def test_going_on_is_worth_more_than_ending_once_people_say_so() -> None:
@@ -134,7 +145,7 @@ def test_a_box_world_with_continuous_actions() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="members=0 must be at least 1"):
         RewardConfig(members=0)
-    with pytest.raises(ValueError, match=r"action_space=.* must be a Discrete or a Box"):
+    with pytest.raises(ValueError, match=r"action_space=.* must be a Discrete, a MultiDiscrete or a Box"):
         RewardModel(SPACE, spaces.MultiBinary(3))
     model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=4))
     with pytest.raises(ValueError, match="must hold at least one"):

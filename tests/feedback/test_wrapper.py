@@ -107,7 +107,7 @@ def test_wrong_arguments_are_named(store) -> None:
 def test_the_learned_reward_of_a_batch_is_that_of_its_steps() -> None:
     venv = make_vec_env(ENV_ID, 5, seed=0)
     layout = EnvLayout(venv)
-    model = RewardModel(layout.space, venv.action_space, RewardConfig(members=2), seed=0)
+    model = RewardModel(layout.space, venv.action_space, RewardConfig(members=2, sees="before"), seed=0)
     wrapped = LearnedReward(venv, model)
     observations = wrapped.reset()
     assert layout.undo(observations)["camera"].shape == (5, 16, 16, 3)

@@ -1,0 +1,364 @@
+"""What every way of learning from people needs: worlds, questions, a reward, a place on disk, a result."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.algorithms import make_model
+from agents.callbacks import recent
+from agents.defaults import defaults_for
+from agents.evaluation import EvaluationResult, evaluate
+from agents.train_config import TrainConfig
+from agents.vec_env import ScaledReward, make_vec_env
+from feedback.clips import Segment
+from feedback.learning.config import LearnConfig
+from feedback.learning.questions import Questions, due
+from feedback.learning.result import LearnResult, percent, result_table
+from feedback.learning.rollouts import collect
+from feedback.reward_models import FitReport, RewardModel
+from feedback.sources.base import PreferenceSource
+from feedback.store import LabelStore
+from feedback.vec_wrapper import EnvLayout, LearnedReward
+
+_STATE = "state.json"
+
+
+@dataclass
+class State:
+    """What a run goes on from after it was killed; the labels are in the store.
+
+    Attributes:
+        round: Rounds that are done.
+        asked: Questions of the run, the unanswered ones included.
+        reports: The fits.
+        folder: Folder of the agent and the reward model, within that of the run.
+        config: The settings, as plain data.
+    """
+
+    round: int
+    asked: int
+    reports: list[FitReport]
+    folder: str
+    config: dict[str, Any]
+
+
+class Run:
+    """One run, and what is the same in every way of learning.
+
+    Attributes:
+        config: Its settings.
+        settings: Those of the agent.
+        steps: World steps of training.
+        reports: Its fits so far.
+    """
+
+    def __init__(
+        self,
+        config: LearnConfig,
+        settings: TrainConfig | None,
+        source: PreferenceSource | None,
+        store: LabelStore,
+        console: Console,
+        *,
+        resume: bool = False,
+    ) -> None:
+        """Prepare a run, or find what is left of one.
+
+        Raises:
+            ValueError: If there is nothing to go on with, or its settings were others.
+        """
+        self.config, self.store, self.console = config, store, console
+        self.settings = settings or defaults_for(config.env_id)
+        self.env_kwargs: Mapping[str, Any] = {**self.settings.env_kwargs, **config.env_kwargs}
+        self.steps = config.steps or self.settings.steps // 2
+        self.source = source
+        self.state = _found(config) if resume else None
+        self.reports: list[FitReport] = list(self.state.reports) if self.state else []
+        self.began = time.perf_counter()
+        probe = self.worlds(1)
+        self.space, self.action_space = EnvLayout(probe).space, probe.action_space
+        probe.close()
+        self.questions = Questions(
+            source,
+            store,
+            config.env_id,
+            space=self.space,
+            horizon=config.query.length,
+            asked=self.state.asked if self.state else 0,
+            seed=config.seed + (1000 * self.state.round if self.state else 0),
+        )
+        for reason, count in self.questions.left_out.items():
+            console.print(f"[yellow]{count} labels are left out: {reason}")
+        if self.questions.asked:
+            console.print(f"{self.questions.asked} labels are in {store.path}: they count")
+        self._curve = _Curve(config.run_dir / "progress.csv", fresh=self.state is None)
+
+    def worlds(self, count: int | None = None, seed: int | None = None) -> VecEnv:
+        """Make worlds of the task, as many as the agent trains in by default."""
+        return make_vec_env(
+            self.config.env_id, count or self.settings.worlds, seed=seed, env_kwargs=self.env_kwargs
+        )
+
+    def reward_model(self) -> RewardModel:
+        """Make the reward model, or load that of the run that is gone on with."""
+        device = self.config.device
+        device = "cuda" if device == "auto" and torch.cuda.is_available() else device
+        device = "cpu" if device == "auto" else device
+        if self.state:
+            path = self.config.run_dir / self.state.folder / "reward_model.pt"
+            return RewardModel.load(path, seed=self.config.seed + self.state.round, device=device)
+        return RewardModel(
+            self.space, self.action_space, self.config.reward, seed=self.config.seed, device=device
+        )
+
+    def show(self, index: int, agent: BaseAlgorithm | None) -> list[Segment]:
+        """Let the agent act and return its episodes; random actions without one."""
+        seed = int(np.random.SeedSequence((self.config.seed, index)).generate_state(1)[0]) // 2
+        venv = self.worlds()
+        try:
+            return collect(venv, agent, env_id=self.config.env_id, seed=seed, steps=self.config.collect_steps)
+        finally:
+            venv.close()
+
+    def ask(
+        self,
+        index: int,
+        agent: BaseAlgorithm | None,
+        reward_model: RewardModel | None,
+        tell: Callable[[], None],
+    ) -> None:
+        """Ask the questions of a round about what the agent does now.
+
+        Args:
+            index: The round.
+            agent: Who is watched; None for random actions.
+            reward_model: What is known, for active choice; None for nothing.
+            tell: Called after every answer.
+        """
+        config, questions = self.config, self.questions
+        wanted = due(config.labels, config.rounds, index, questions.asked)
+        if not wanted or self.source is None:
+            return
+        episodes = self.show(index, agent)
+        watch = getattr(self.source, "watch", None)
+        if watch is not None:  # simulated people learn what is usual
+            watch(episodes)
+        pairs = questions.choose(episodes, wanted, config.query, reward_model)
+        if config.background:
+            questions.submit(pairs)
+            if not self.reports:  # there is no reward yet to train on
+                questions.wait(min(config.refit_every, wanted), tell)
+            return
+        for pair in pairs:
+            questions.ask(pair)
+            tell()
+
+    def fit(self, reward_model: RewardModel, progress: Callable[[float], None] | None = None) -> FitReport:
+        """Fit the reward to all that is known.
+
+        Raises:
+            ValueError: If nothing is.
+        """
+        evidence = self.questions.evidence
+        if not evidence:
+            raise ValueError("no question was answered, so there is nothing to learn from")
+        report = reward_model.fit(evidence, progress=progress)
+        self.reports.append(report)
+        return report
+
+    def note(self, agent: BaseAlgorithm, venv: LearnedReward) -> None:
+        """Write a row of the learning curve."""
+        last = self.reports[-1]
+        learned = float(np.mean(venv.recent)) if venv.recent else math.nan
+        mean_return = recent(agent)[1]
+        self._curve.add(
+            step=agent.num_timesteps,
+            labels=self.questions.asked,
+            learned_return=learned,
+            true_return=math.nan if mean_return is None else mean_return,
+            agreement=last.agreement,
+            held_out_agreement=last.held_out_agreement,
+        )
+
+    def keep(self, index: int, agent: BaseAlgorithm, reward_model: RewardModel) -> None:
+        """Keep the state after a round; a kill at any moment leaves this one or the one before."""
+        folder = self.config.run_dir / f"round{index + 1}"
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        agent.save(partial / "agent.zip")
+        reward_model.save(partial / "reward_model.pt")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+        state = State(index + 1, self.questions.asked, self.reports, folder.name, _plain(self.config))
+        _write(self.config.run_dir / _STATE, asdict(state))
+        shutil.rmtree(self.config.run_dir / f"round{index}", ignore_errors=True)
+
+    def finish(self, agent: BaseAlgorithm, reward_model: RewardModel | None, algo: str) -> LearnResult:
+        """Evaluate the agent and the yardsticks, keep everything, and show the table."""
+        self.questions.close()
+        result = LearnResult(
+            agent=agent,
+            reward_model=reward_model,
+            reports=tuple(self.reports),
+            labels=self.questions.asked,
+            steps=self.steps,
+            random=self.evaluate("random"),
+            learned=self.evaluate(agent),
+            true=self.evaluate(self._true_agent(algo)) if self.config.compare else None,
+            seconds=time.perf_counter() - self.began,
+            left_out=self.questions.left_out,
+        )
+        folder = self.config.run_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        agent.save(folder / "agent.zip")
+        if reward_model is not None:
+            reward_model.save(folder / "reward_model.pt")
+        _write(folder / "result.json", result.to_dict())
+        if self.reports:
+            shutil.rmtree(folder / f"round{self.config.rounds}", ignore_errors=True)
+            (folder / _STATE).unlink(missing_ok=True)
+        self.console.print(f"saved in {folder}; labels in {self.store.path}")
+        self.console.print(result_table(result))
+        return result
+
+    def evaluate(self, policy: Any) -> EvaluationResult:
+        """Play held-out episodes."""
+        config = self.config
+        return evaluate(
+            policy, config.env_id, config.eval_episodes, seed=config.seed, env_kwargs=self.env_kwargs
+        )
+
+    def agent(self, venv: VecEnv, algo: str, *, anneal: bool) -> BaseAlgorithm:
+        """Make an untrained agent."""
+        settings: Any = getattr(self.settings, algo)
+        if hasattr(settings, "anneal"):
+            settings = replace(settings, anneal=anneal and settings.anneal)
+        made: BaseAlgorithm = make_model(
+            algo,  # type: ignore[arg-type]
+            settings,
+            self.settings.encoder,
+            venv,
+            seed=self.config.seed,
+            device=self.config.device,
+        )
+        return made
+
+    def bar(self) -> Progress:
+        """Return a progress bar with room for what is being reached."""
+        return Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TextColumn("[green]{task.fields[agreement]}"),
+            TextColumn("[cyan]{task.fields[result]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            refresh_per_second=4,
+        )
+
+    def said(self) -> str:
+        """Return how well the last fit agrees with people."""
+        if not self.reports:
+            return ""
+        last = self.reports[-1]
+        return f"agreement {percent(last.agreement)}, held out {percent(last.held_out_agreement)}"
+
+    def _true_agent(self, algo: str) -> BaseAlgorithm:
+        """Train the same agent on the true reward: the yardstick."""
+        venv = ScaledReward(self.worlds(seed=self.config.seed), self.settings.reward_scale)
+        try:
+            agent = self.agent(venv, algo, anneal=True)
+            with self.bar() as bar:
+                task = bar.add_task("the same agent on the true reward", total=1, agreement="", result="")
+                agent.learn(self.steps, callback=ShowProgress(bar, task, 0.0, 1.0, self.steps))
+        finally:
+            venv.close()
+        return agent
+
+
+class ShowProgress(BaseCallback):
+    """Moves a bar from ``begin`` to ``end`` during training and shows the true success of recent episodes."""
+
+    def __init__(self, bar: Progress, task: TaskID, begin: float, end: float, steps: int) -> None:
+        """Prepare for so many steps of training."""
+        super().__init__()
+        self._bar, self._task = bar, task
+        self._span, self._steps, self._before = (begin, end), max(steps, 1), 0
+
+    def _on_training_start(self) -> None:
+        self._before = self.num_timesteps
+
+    def _on_rollout_end(self) -> None:
+        done = min((self.num_timesteps - self._before) / self._steps, 1.0)
+        success, mean_return = recent(self.model)
+        shown = [] if mean_return is None else [f"true return {mean_return:.1f}"]
+        if success is not None:
+            shown.append(f"success {success:.0%}")
+        begin, end = self._span
+        completed = begin + (end - begin) * done
+        self._bar.update(self._task, completed=completed, result=", ".join(shown))
+
+    def _on_step(self) -> bool:
+        return True
+
+
+class _Curve:
+    """``progress.csv``: one row per point; a run that is gone on with adds to it."""
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            path.unlink(missing_ok=True)
+
+    def add(self, **values: float) -> None:
+        begun = self._path.exists()
+        with self._path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if not begun:
+                writer.writerow(values)
+            writer.writerow(["" if math.isnan(value) else value for value in values.values()])
+
+
+def _plain(config: LearnConfig) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
+    return plain
+
+
+def _found(config: LearnConfig) -> State | None:
+    """Return the state of the run in the folder; None if it was killed before its first round was done."""
+    path = config.run_dir / _STATE
+    if (config.run_dir / "result.json").exists() and not path.exists():
+        raise ValueError(f"{config.run_dir} holds a run that is done: there is nothing to go on with")
+    if not path.exists():
+        return None
+    data = json.loads(path.read_text())
+    theirs, mine = data["config"], _plain(config)
+    if differing := sorted(name for name in mine if mine[name] != theirs.get(name)):
+        said = ", ".join(f"{name}={mine[name]!r} was {theirs.get(name)!r}" for name in differing)
+        raise ValueError(f"{config.run_dir} holds a run with other settings: {said}")
+    reports = [FitReport(**report) for report in data["reports"]]
+    return State(data["round"], data["asked"], reports, data["folder"], theirs)
+
+
+def _write(path: Path, data: Any) -> None:
+    """Write JSON; readers see the whole file or none."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(data, indent=2) + "\n")
+    partial.replace(path)

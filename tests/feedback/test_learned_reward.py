@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from feedback_toy import ENV_ID
+
+from agents.vec_env import make_vec_env
+from feedback.reward_models import RewardConfig, RewardModel
+from feedback.vec_wrapper import EnvLayout, LearnedReward, after_step
+
+
+def wrapped(gamma: float | None, scale: float = 1.0, worlds: int = 6) -> LearnedReward:
+    # Twelve steps to the goal, so that some episodes arrive and others fail.
+    venv = make_vec_env(ENV_ID, worlds, seed=0, env_kwargs={"goal": 12})
+    model = RewardModel(EnvLayout(venv).space, venv.action_space, RewardConfig(members=2), seed=0)
+    with torch.no_grad():
+        for net in model._nets:
+            net.failure.fill_(-7.0)
+            net.arrival.fill_(3.0)
+            net.goal.fill_(0.5)
+            net.absorbing.fill_(-0.5)
+            net.scale.fill_(2.0)
+    return LearnedReward(venv, model, gamma=gamma, scale=scale)
+
+
+def test_a_step_is_worth_what_came_of_it_and_an_end_what_was_learned_of_ends() -> None:
+    venv, kinds = wrapped(gamma=0.5, scale=0.1), set()
+    layout = EnvLayout(venv)
+    venv.reset()
+    for step in range(60):
+        actions = np.full(6, step % 3 if step % 7 else 0)
+        observations, rewards, dones, infos = venv.step(actions)
+        after = layout.undo(after_step(observations, dones, infos))
+        expected = venv.reward_model.predict(after, actions)[0]
+        for world in np.flatnonzero(dones):
+            arrived = infos[world]["success"]
+            kinds.add(arrived)
+            # (3 + 1 x (0.5 + 0.5)) / 2, with gamma / (1 - gamma) = 1
+            expected[world] += 2.0 if arrived else -3.5
+        np.testing.assert_allclose(rewards, 0.1 * expected, rtol=1e-6)
+    assert kinds == {True, False}
+    venv.close()
+
+
+def test_without_a_discount_factor_an_end_is_worth_nothing_of_its_own() -> None:
+    with_ends, without = wrapped(gamma=0.5), wrapped(gamma=None)
+    with_ends.reset(), without.reset()
+    for _ in range(20):
+        _, told, dones, _ = with_ends.step(np.zeros(6, int))
+        _, plain, _, _ = without.step(np.zeros(6, int))
+        np.testing.assert_array_equal(told[~dones], plain[~dones])
+        assert (told[dones] != plain[dones]).all()
+    assert len(with_ends.recent) == len(without.recent) > 0
+    assert np.mean(with_ends.recent) < np.mean(without.recent)
+
+
+def test_what_came_last_stands_where_an_episode_is_over() -> None:
+    observations = {"x": np.arange(4.0)}
+    dones = np.array([False, True, False, True])
+    infos = [{}, {"terminal_observation": {"x": -1.0}}, {}, {}]
+    after = after_step(observations, dones, infos)
+    np.testing.assert_array_equal(after["x"], [0, -1, 2, 3])
+    np.testing.assert_array_equal(observations["x"], np.arange(4.0))
+    plain = after_step(np.zeros((2, 3)), np.array([True, False]), [{"terminal_observation": np.ones(3)}, {}])
+    np.testing.assert_array_equal(plain, [[1, 1, 1], [0, 0, 0]])
+    assert after_step(observations, np.zeros(4, bool), infos) is observations
+
+
+def test_the_bonus_adds_what_the_members_dispute() -> None:
+    plain, curious = wrapped(gamma=None), wrapped(gamma=None)
+    curious.bonus = 2.0
+    layout = EnvLayout(plain)
+    plain.reset(), curious.reset()
+    actions = np.ones(6, int)
+    observations, rewards, dones, infos = plain.step(actions)
+    _, more, _, _ = curious.step(actions)
+    after = layout.undo(after_step(observations, dones, infos))
+    _, deviation = plain.reward_model.predict(after, actions)
+    assert (deviation > 0).all()
+    assert more == pytest.approx(rewards + 2 * deviation, rel=1e-5)
