@@ -4,9 +4,11 @@
 
     python -m feedback play mmenvs/PathPlanning-v0 --store labels.db
     python -m feedback learn mmenvs/PathPlanning-v0 --teacher oracle --labels 200
+    python -m feedback report runs/PathPlanning-v0-preferences-seed0
 
 The parts, each in its own module, lowest first: what is said (:mod:`feedback.labels`), where it is kept
 (:mod:`feedback.store`, :mod:`feedback.clips`), who says it (:mod:`feedback.sources`), how it becomes
 reward at once (:class:`feedback.wrapper.HumanFeedback`) or by learning (:mod:`feedback.reward_models`,
-:class:`feedback.vec_wrapper.LearnedReward`), and how an agent learns from it (:mod:`feedback.learning`).
+:class:`feedback.vec_wrapper.LearnedReward`), how an agent learns from it (:mod:`feedback.learning`), and
+whether all that can be trusted (:mod:`feedback.diagnostics`).
 """

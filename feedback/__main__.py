@@ -1,4 +1,4 @@
-"""The command line: ``python -m feedback play`` and ``python -m feedback learn``."""
+"""The command line: ``python -m feedback play``, ``learn`` and ``report``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import tyro
 
 USAGE = """usage: python -m feedback COMMAND ENV_ID [options]
+       python -m feedback report RUN_DIR [options]
 
 commands:
   play    drive yourself in a window and judge what happens with + and -
   learn   learn a reward from preferences, and an agent from the reward
+  report  say what the labels and the reward of a run are worth
 
 'python -m feedback COMMAND --help' lists the options of a command.
 """
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 if all went well, 2 if what was asked for is not possible.
     """
     command, *rest = (list(sys.argv[1:]) if arguments is None else list(arguments)) or [""]
-    commands = {"play": _play, "learn": _learn}
+    commands = {"play": _play, "learn": _learn, "report": _report}
     if command not in commands:
         print(USAGE, end="", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         return 0 if command in ("-h", "--help") else 2
@@ -53,6 +55,12 @@ def _learn(arguments: list[str]) -> None:
     from feedback.learning.preferences import learn
 
     learn(tyro.cli(LearnConfig, args=arguments, prog="python -m feedback learn"))
+
+
+def _report(arguments: list[str]) -> None:
+    from feedback.diagnostics.report import ReportConfig, report
+
+    report(tyro.cli(ReportConfig, args=arguments, prog="python -m feedback report"))
 
 
 if __name__ == "__main__":
