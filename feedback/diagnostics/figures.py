@@ -216,7 +216,7 @@ def training(progress: TrainingProgress, alarm: Alarm) -> Picture:
                 axes.set(ylim=(0.42, 1.06), yticks=[0.5, 0.75, 1.0])
                 axes.yaxis.set_major_formatter(_percent)
                 axes.axhline(0.5, color=theme.muted, lw=1, ls=(0, (4, 3)), zorder=1)
-                _legend(axes, theme, loc="center right", ncols=2)
+                _legend(axes, theme, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0, ncols=2)
         if alarm.since_step is not None:
             for axes in rows:
                 axes.axvspan(alarm.since_step, progress.steps[-1], color=theme.alarm, alpha=0.12, lw=0)

@@ -174,5 +174,7 @@ def _trailing(
 
 
 def _reason(name: str, begin: int, end: int, learned: tuple[Trend, int], truth: tuple[Trend, int]) -> str:
-    rise, fall = (f"{1000 * found.slope:+.3g} per 1,000 steps" for found, _ in (learned, truth))
-    return f"from step {begin:,} to {end:,} the learned return goes {rise} while the {name} goes {fall}"
+    rise, fall = (f"{abs(1000 * found.slope):.3g} per 1,000 steps" for found, _ in (learned, truth))
+    return (
+        f"from step {begin:,} to {end:,} the learned return rises by {rise} while the {name} falls by {fall}"
+    )

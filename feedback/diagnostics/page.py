@@ -70,7 +70,8 @@ p {{ margin: .6rem 0 0; }}
 .fair .remedy {{ border-color: var(--fair); color: inherit; }}
 .bad .remedy {{ border-color: var(--bad); color: inherit; }}
 img {{ display: block; width: 100%; height: auto; margin-top: 1rem; }}
-.plain li {{ margin-top: .3rem; }}
+.plain {{ padding-left: 1.2rem; margin-bottom: 0; }}
+.plain li {{ margin-top: .3rem; overflow-wrap: anywhere; }}
 footer {{ font-size: .85rem; margin-top: 2rem; }}
 @media print {{ .card {{ break-inside: avoid; }} main {{ padding: 0; }} }}
 </style>

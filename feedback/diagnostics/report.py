@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from feedback.reward_models import RewardModel
 
 _COLOURS = {"good": "green", "fair": "yellow", "bad": "bold red", "none": "dim"}
-#: Numbers of labels that are named one by one.
-_NAMED = 12
+#: Numbers of labels that are named one by one, and reasons that are; the JSON file has them all.
+_NAMED, _REASONS = 12, 20
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _page(material: Material, found: Sequence[Finding], reasons: Sequence[str]) 
 
 
 def _reasons(left_out: Sequence[LeftOut]) -> list[str]:
-    """Put labels that were left out for the same reason together."""
+    """Return a sentence for each reason, with the labels that were left out for it."""
     groups: dict[str, list[int]] = defaultdict(list)
     for entry in left_out:
         groups[entry.reason].append(entry.number)
@@ -165,6 +165,8 @@ def _reasons(left_out: Sequence[LeftOut]) -> list[str]:
         named = ", ".join(str(number) for number in numbers[:_NAMED])
         more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
         lines.append(f"{'Label' if len(numbers) == 1 else 'Labels'} {named}{more}: {reason}.")
+    if len(lines) > _REASONS:
+        lines[_REASONS:] = [f"For {len(lines) - _REASONS} more reasons see the JSON file."]
     return lines
 
 
