@@ -54,13 +54,18 @@ class Finding:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def findings(material: Material) -> list[Finding]:
-    """Measure all that the material allows, in the order of a report."""
+def findings(material: Material, *, gamma: float = 0.99) -> list[Finding]:
+    """Measure all that the material allows, in the order of a report.
+
+    Args:
+        material: What there is.
+        gamma: Discount factor of the agent, in [0, 1]: it decides what is potential shaping.
+    """
     return [
         _hacking(material),
         _agreement(material),
         _calibration(material),
-        _distance(material),
+        _distance(material, gamma),
         _consistency(material),
         _habits(material),
         _overview(material),
@@ -148,16 +153,22 @@ def _calibration(material: Material) -> Finding:
     )
 
 
-def _distance(material: Material) -> Finding:
+def _distance(material: Material, gamma: float) -> Finding:
     key = "distance"
     if not material.clips:
         return Finding(key, "none", _why_no_pairs(material))
     clips = material.clips
     learned, true = (np.concatenate([getattr(c, name) for c in clips]) for name in ("learned", "true"))
     sums = [np.array([getattr(c, name).sum() for c in clips]) for name in ("true", "learned")]
-    distance = sampled_distance(clips)
+    distance = sampled_distance(clips, gamma=gamma)
     steps, returns = correlation(true, learned), correlation(*sums)
-    numbers = {"distance": asdict(distance), "steps": steps, "returns": returns, "clips": len(clips)}
+    numbers = {
+        "distance": asdict(distance),
+        "steps": steps,
+        "returns": returns,
+        "clips": len(clips),
+        "gamma": gamma,
+    }
     both = f"clips' returns correlate by {_number(returns)}, steps by {_number(steps)}"
     ended = np.array([c.terminated for c in clips])
     mark: Mark

@@ -47,11 +47,13 @@ class ReportConfig:
         store: File of the labels; by default ``labels.db`` in the folder of the run.
         out: The page; by default ``report.html`` in the folder of the run, or ``<store>.report.html`` beside
             the store. The numbers lie beside it, with ``.json`` at the end.
+        gamma: Discount factor of the agent, in [0, 1]; the distance to the true reward depends on it.
     """
 
     run_dir: tyro.conf.Positional[Path | None] = None
     store: Path | None = None
     out: Path | None = None
+    gamma: float = 0.99
 
     def __post_init__(self) -> None:
         """Validate.
@@ -61,6 +63,8 @@ class ReportConfig:
         """
         if self.run_dir is None and self.store is None:
             raise ValueError("run_dir=None and store=None: name the folder of a run, or a store with --store")
+        if not 0 <= self.gamma <= 1:
+            raise ValueError(f"gamma={self.gamma} must be in [0, 1]")
         if self.out is not None and self.out.suffix not in (".html", ".htm"):
             raise ValueError(f"out={str(self.out)!r} must end with .html")
 
@@ -109,7 +113,7 @@ def report(
         StoreError: If there is only a store, and it cannot be read.
     """
     material = gather(config.run_dir, config.store, reward_model=reward_model)
-    found = findings(material)
+    found = findings(material, gamma=config.gamma)
     reasons = _reasons(material.left_out)
     page, numbers = config.page_path, config.page_path.with_suffix(".json")
     page.parent.mkdir(parents=True, exist_ok=True)

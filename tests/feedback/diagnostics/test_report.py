@@ -13,6 +13,7 @@ from rich.console import Console
 from feedback.__main__ import main
 from feedback.diagnostics import figures
 from feedback.diagnostics.advice import ADVICE
+from feedback.diagnostics.epic import Steps
 from feedback.diagnostics.figures import DARK, LIGHT, png
 from feedback.diagnostics.findings import findings
 from feedback.diagnostics.material import JudgedPair, Material
@@ -112,6 +113,19 @@ def test_calibration_is_judged_against_chance() -> None:
     assert bad.numbers["temperature"] > 5
 
 
+def test_the_distance_depends_on_what_counts_as_shaping() -> None:
+    def shaped(seed: int) -> Steps:
+        rng = np.random.default_rng(seed)
+        features, true = rng.normal(size=(6, 1)), rng.normal(size=6)
+        learned = true + 3 * (0.5 * np.r_[features[1:, 0], 0.0] - features[:, 0])
+        return Steps(learned, true, features, True)
+
+    material = Material("run", clips=[shaped(seed) for seed in range(40)])
+    right, wrong = (findings(material, gamma=gamma)[3] for gamma in (0.5, 1.0))
+    assert right.mark == "good" and right.headline.startswith("EPIC distance about 0.00")
+    assert wrong.numbers["distance"]["mean"] > 0.2
+
+
 def test_an_alarm_is_the_first_thing_said_and_drawn() -> None:
     steps = np.arange(1, 41)
     unknown = np.full(40, np.nan)
@@ -129,4 +143,6 @@ def test_configs_name_what_is_wrong(tmp_path) -> None:
         ReportConfig()
     with pytest.raises(ValueError, match=r"out='x.pdf' must end with \.html"):
         ReportConfig(tmp_path, out=tmp_path.__class__("x.pdf"))
+    with pytest.raises(ValueError, match=r"gamma=1.5 must be in \[0, 1\]"):
+        ReportConfig(tmp_path, gamma=1.5)
     assert ReportConfig(store=tmp_path / "labels.db").page_path == tmp_path / "labels.report.html"
