@@ -22,7 +22,7 @@ from feedback.clips import ClipFolder
 from feedback.labels import Evaluation
 from feedback.sources.base import Moment
 from feedback.sources.keyboard import Keyboard, Signal, driver_for
-from feedback.store import LabelStore, path_of
+from feedback.store import LabelStore, address_of
 from feedback.tracking import EpisodeTracker, env_id_of, succeeded
 
 #: How often keys are read and the window is drawn [1/s].
@@ -48,7 +48,7 @@ class PlayConfig:
 
     Attributes:
         env_id: Id of the environment; one of another package as ``"package:id"``.
-        store: File of the labels.
+        store: File or URL of the labels; see :class:`feedback.store.LabelStore`.
         labeller: Your name.
         fps: Steps of the environment per second [1/s].
         episodes: Episodes to play to their end; None until you quit.
@@ -78,7 +78,7 @@ class PlayConfig:
             raise ValueError(f"seed={self.seed} must not be negative")
         if not self.labeller.strip():
             raise ValueError(f"labeller={self.labeller!r} must not be blank")
-        path_of(self.store)
+        address_of(self.store)
 
 
 def play(config: PlayConfig) -> int:
@@ -158,7 +158,7 @@ class _Game:
             begun += 1
         if self._waiting:
             print(f"{len(self._waiting)} evaluations before the first step were about nothing, and not kept")
-        print(f"{self._stored} evaluations in {self._store.path}", flush=True)
+        print(f"{self._stored} evaluations in {self._store.name}", flush=True)
         return self._stored
 
     def _episode(self, seed: int) -> bool:

@@ -32,8 +32,8 @@ class LearnConfig:
         seed: Seed of everything.
         env_kwargs: Keyword arguments of the environment.
         out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``.
-        store: File of the labels; by default ``labels.db`` in the folder of the run.
-        from_store: File of labels to learn from without asking anybody; all kinds of labels count.
+        store: File or URL of the labels; by default ``labels.db`` in the folder of the run.
+        from_store: File or URL of labels to learn from without asking anybody; all kinds of labels count.
         background: Whether training goes on while questions are answered.
         refit_every: With ``background``, new answers after which the reward is fitted again.
         compare: Whether to train an agent on the true reward as well, for as many steps.
@@ -53,8 +53,8 @@ class LearnConfig:
     seed: int = 0
     env_kwargs: EnvKwargs = field(default_factory=dict)
     out: Path | None = None
-    store: Path | None = None
-    from_store: Path | None = None
+    store: str | None = None
+    from_store: str | None = None
     background: bool = False
     refit_every: int = 20
     compare: bool = True
@@ -83,7 +83,7 @@ class LearnConfig:
         if self.query.length != self.reward.horizon:
             raise ValueError(f"query.length={self.query.length} must be reward.horizon={self.reward.horizon}")
         if self.from_store is not None and self.store is not None:
-            raise ValueError(f"store={str(self.store)!r} must be left out beside from_store")
+            raise ValueError(f"store={self.store!r} must be left out beside from_store")
 
     @property
     def run_dir(self) -> Path:
@@ -92,6 +92,6 @@ class LearnConfig:
         return self.out or Path("runs") / f"{task}-preferences-seed{self.seed}"
 
     @property
-    def store_path(self) -> Path:
-        """File of the labels."""
+    def store_path(self) -> str | Path:
+        """File or URL of the labels."""
         return self.from_store or self.store or self.run_dir / "labels.db"

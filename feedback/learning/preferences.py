@@ -11,8 +11,6 @@ is fitted once to labels of any kind that were given before, and the agent train
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -29,6 +27,7 @@ from feedback.reward_models import RewardModel
 from feedback.sources.base import PreferenceSource
 from feedback.sources.teachers import make_teacher
 from feedback.store import LabelStore
+from feedback.store.address import address_of
 from feedback.vec_wrapper import LearnedReward
 
 #: Share of a round that fitting takes on the bar.
@@ -60,8 +59,10 @@ def learn(
         StoreError: If the store cannot be used.
     """
     console = console or Console()
-    if config.from_store is not None and not Path(config.from_store).exists():
-        raise ValueError(f"from_store={str(config.from_store)!r} does not exist")
+    if config.from_store is not None:
+        file = address_of(config.from_store).path
+        if file is not None and not file.exists():
+            raise ValueError(f"from_store={config.from_store!r} does not exist")
     if source is None and config.from_store is None:
         source = make_teacher(config.teacher, horizon=config.query.length, seed=config.seed)
     with LabelStore(config.store_path) as store:

@@ -106,7 +106,7 @@ class Run:
         for reason, count in self.questions.left_out.items():
             console.print(f"[yellow]{count} labels are left out: {reason}")
         if self.questions.asked:
-            console.print(f"{self.questions.asked} labels are in {store.path}: they count")
+            console.print(f"{self.questions.asked} labels are in {store.name}: they count")
         self._curve = _Curve(config.run_dir / "progress.csv", fresh=self.state is None)
 
     def worlds(self, count: int | None = None, seed: int | None = None) -> VecEnv:
@@ -234,7 +234,7 @@ class Run:
         if self.reports:
             shutil.rmtree(folder / f"round{self.config.rounds}", ignore_errors=True)
             (folder / _STATE).unlink(missing_ok=True)
-        self.console.print(f"saved in {folder}; labels in {self.store.path}")
+        self.console.print(f"saved in {folder}; labels in {self.store.name}")
         self.console.print(result_table(result))
         return result
 

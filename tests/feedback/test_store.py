@@ -121,9 +121,9 @@ def test_threads_share_a_store(store, make_clip) -> None:
 
 
 def test_full_synchronisation_and_write_ahead_log(store) -> None:
-    connection = store._connect()
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    with store._database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
 def test_a_text_file_is_not_a_store(tmp_path) -> None:
@@ -146,15 +146,16 @@ def test_another_schema_version_is_refused(tmp_path) -> None:
     path = tmp_path / "labels.db"
     LabelStore(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version=99")
-    with pytest.raises(StoreError, match="has schema version 99, but this program reads version 1"):
+        connection.execute("UPDATE label_store SET version = 99")
+    with pytest.raises(StoreError, match="has schema version 99, but this program reads versions 1 to 2"):
         LabelStore(path)
 
 
 def test_a_damaged_label_is_named_and_the_others_stay_readable(store, make_clip) -> None:
     labels = [evaluation(make_clip(i)) for i in range(3)]
     numbers = [store.add(label) for label in labels]
-    store._connect().execute("UPDATE events SET body = '{' WHERE id = ?", (numbers[1],))
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE events SET body = '{' WHERE id = ?", (numbers[1],))
     rows = store.rows()
     assert next(rows).label == labels[0]
     with pytest.raises(StoreError, match=f"label {numbers[1]} cannot be read"):
