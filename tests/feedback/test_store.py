@@ -1,54 +1,41 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+from feedback_stores import clip_folder_of, evaluation
 
 from feedback.labels import Evaluation, Preference
-from feedback.store import LabelStore, StoreError, path_of
-
-WRITER = """
-import sys
-from feedback.labels import Clip, Evaluation
-from feedback.store import LabelStore
-
-path, labeller, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-store = LabelStore(path)
-for i in range(count):
-    clip = Clip("0" * 32, "Toy-v0", 0, 0, i, 1)
-    number = store.add(Evaluation(clip=clip, value=1.0, labeller=labeller))
-    print(number, i, flush=True)
-"""
+from feedback.store import Event, LabelStore, StoreError, address_of, path_of
 
 
-def writer(path, labeller: str, count: int) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-c", WRITER, str(path), labeller, str(count)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def store(store_url, tmp_path):
+    with LabelStore(store_url, clip_folder=clip_folder_of(tmp_path)) as opened:
+        yield opened
 
 
-def evaluation(clip, value: float = 1.0, labeller: str = "a") -> Evaluation:
-    return Evaluation(clip=clip, value=value, labeller=labeller)
-
-
-def test_labels_come_back_equal_and_in_order(tmp_path, make_clip) -> None:
+def test_labels_come_back_equal_and_in_order(store_url, make_clip) -> None:
     labels = [
-        evaluation(make_clip(1), 0.25),
+        evaluation(make_clip(1), 0.25, "Zoë ✓ '; --"),
         Preference(
             first=make_clip(2), second=make_clip(3), choice="equal", labeller="b", shown_left="second"
         ),
         evaluation(make_clip(4), -1),
     ]
-    with LabelStore(tmp_path / "labels.db") as store:
+    with LabelStore(store_url) as store:
         numbers = [store.add(label) for label in labels]
     assert numbers == sorted(set(numbers))
-    with LabelStore(f"sqlite:///{tmp_path}/labels.db") as again:
+    with LabelStore(store_url) as again:
         assert list(again) == labels
         assert len(again) == 3
+        assert [row.number for row in again.rows()] == numbers
+        assert again.add(labels[0]) > numbers[-1]
 
 
 def test_queries_by_kind_labeller_and_clip(store, make_clip) -> None:
@@ -56,22 +43,32 @@ def test_queries_by_kind_labeller_and_clip(store, make_clip) -> None:
     both = Preference(first=make_clip(2), second=make_clip(1), choice="first", labeller="a")
     for label in (one, two, both):
         store.add(label)
-    assert list(store.labels(Evaluation)) == [one, two]
-    assert [row.label for row in store.rows(labeller="a")] == [one, both]
-    assert [row.label for row in store.rows(clip=make_clip(2).digest)] == [two, both]
-    assert list(store.labels(Evaluation, labeller="b", clip=make_clip(1).digest)) == []
+    for unreadable in ("raise", "skip"):
+        assert list(store.labels(Evaluation, unreadable=unreadable)) == [one, two]
+        assert [row.label for row in store.rows(labeller="a", unreadable=unreadable)] == [one, both]
+        digest = make_clip(2).digest
+        assert [row.label for row in store.rows(clip=digest, unreadable=unreadable)] == [two, both]
+        none = store.labels(Evaluation, labeller="b", clip=make_clip(1).digest, unreadable=unreadable)
+        assert list(none) == []
+    with pytest.raises(ValueError, match=r"unreadable='hide' must be one of \['raise', 'skip'\]"):
+        store.rows(unreadable="hide")
 
 
 def test_undo_adds_a_row_and_deletes_none(store, make_clip) -> None:
     kept, mistaken = evaluation(make_clip(1)), evaluation(make_clip(2), -1)
     store.add(kept)
     number = store.add(mistaken)
-    assert store.undo(number, labeller="a") > number
+    undo = store.undo(number, labeller="a")
+    assert undo > number
     assert list(store) == [kept]
     assert len(store) == 1
-    assert [row.label for row in store.rows(undone=True)] == [kept, mistaken]
+    for unreadable in ("raise", "skip"):
+        assert [row.label for row in store.rows(unreadable=unreadable)] == [kept]
+        assert [row.label for row in store.rows(undone=True, unreadable=unreadable)] == [kept, mistaken]
     with pytest.raises(ValueError, match=f"number={number} has been undone before"):
         store.undo(number, labeller="a")
+    with pytest.raises(ValueError, match=f"number={undo} is not the number of a label"):
+        store.undo(undo, labeller="a")
 
 
 @pytest.mark.parametrize("number", [0, 99])
@@ -80,31 +77,20 @@ def test_undo_of_nothing_is_an_error(store, number) -> None:
         store.undo(number, labeller="a")
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path) -> None:
-    path = tmp_path / "labels.db"
-    process = writer(path, "victim", 100_000)
-    assert process.stdout is not None
-    acknowledged = [int(process.stdout.readline().split()[1]) for _ in range(25)]
-    os.kill(process.pid, signal.SIGKILL)
-    # What stands in the pipe was acknowledged too; a line cut short by the kill was not.
-    acknowledged += [int(line.split()[1]) for line in process.stdout if line.endswith("\n")]
-    process.wait()
-    with LabelStore(path) as store:
-        kept = [label.step for label in store.labels(Evaluation)]
-    assert kept == list(range(len(kept)))
-    assert len(acknowledged) <= len(kept) <= len(acknowledged) + 1
-
-
-def test_processes_write_at_once(tmp_path) -> None:
-    path = tmp_path / "labels.db"
-    processes = [writer(path, name, 40) for name in ("a", "b", "c")]
-    answers = [process.communicate()[0].split() for process in processes]
-    assert all(process.returncode == 0 for process in processes)
-    numbers = [int(number) for answer in answers for number in answer[::2]]
-    assert len(set(numbers)) == 120
-    with LabelStore(path) as store:
-        for name in ("a", "b", "c"):
-            assert [label.step for label in store.labels(Evaluation, labeller=name)] == list(range(40))
+def test_rows_go_to_another_store_once_and_all_or_none(store, tmp_path, make_clip) -> None:
+    with LabelStore(tmp_path / "other.db") as other:
+        other.add(evaluation(make_clip(1)))
+        other.undo(other.add(evaluation(make_clip(2))), labeller="a")
+        events = other.events()
+        assert store.restore(events) == 3
+        assert store.restore(events) == 0
+        assert list(store) == list(other)
+        assert [row.label for row in store.rows(clip=make_clip(1).digest)] == list(other)
+    with pytest.raises(ValueError, match="kind='riddle' must be one of"):
+        store.restore(
+            [events[0], Event(9, "riddle", "a", "2026-01-01T00:00:00+00:00", None, '{"kind": "riddle"}')]
+        )
+    assert len(store.events()) == 3
 
 
 def test_threads_share_a_store(store, make_clip) -> None:
@@ -120,50 +106,105 @@ def test_threads_share_a_store(store, make_clip) -> None:
     assert len(store) == 60
 
 
-def test_full_synchronisation_and_write_ahead_log(store) -> None:
-    with store._database.reading() as connection:
+def test_a_store_may_be_closed_twice_and_used_again(store, make_clip) -> None:
+    store.add(evaluation(make_clip(1)))
+    store.close()
+    store.close()
+    store.add(evaluation(make_clip(2)))
+    assert len(store) == 2
+
+
+FORKER = """
+import os, sys, threading
+from feedback.labels import Clip, Evaluation
+from feedback.store import LabelStore
+
+clip = Clip("0" * 32, "Toy-v0", 0, 0, 0, 1)
+store = LabelStore(sys.argv[1])
+store.add(Evaluation(clip=clip, value=1.0, labeller="parent"))
+# Another thread is writing while this one forks: the child must not wait for it.
+held, done = threading.Event(), threading.Event()
+def hold():
+    with store._database.reading():
+        held.set()
+        done.wait(20)
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    try:
+        store.add(Evaluation(clip=clip, value=1.0, labeller="child"))
+        os._exit(0)
+    finally:
+        os._exit(1)
+_, status = os.waitpid(child, 0)
+done.set()
+thread.join()
+store.add(Evaluation(clip=clip, value=1.0, labeller="parent"))
+print(os.waitstatus_to_exitcode(status), *(label.labeller for label in store))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_opens_its_own_connection(store_url) -> None:
+    command = [sys.executable, "-c", FORKER, store_url]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.split() == ["0", "parent", "child", "parent"]
+
+
+def test_full_synchronisation_and_write_ahead_log(tmp_path) -> None:
+    with LabelStore(tmp_path / "labels.db") as store, store._database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
-def test_a_text_file_is_not_a_store(tmp_path) -> None:
-    path = tmp_path / "notes.db"
-    path.write_text("not a database, but long enough to be looked at as one " * 40)
-    with pytest.raises(StoreError, match=r"notes\.db cannot be read as a store"):
-        LabelStore(path)
-    assert path.read_text().startswith("not a database")
-
-
-def test_a_file_of_another_program_is_left_alone(tmp_path) -> None:
-    path = tmp_path / "other.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE things (name TEXT)")
-    with pytest.raises(StoreError, match=r"other\.db is a SQLite file of another program"):
-        LabelStore(path)
-
-
-def test_another_schema_version_is_refused(tmp_path) -> None:
+def test_who_waits_too_long_for_another_writer_is_told(tmp_path, make_clip) -> None:
     path = tmp_path / "labels.db"
-    LabelStore(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE label_store SET version = 99")
-    with pytest.raises(StoreError, match="has schema version 99, but this program reads versions 1 to 2"):
-        LabelStore(path)
+    with LabelStore(path, timeout=0.2) as store:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"labels\.db is busy: others were writing for 0\.2 s"):
+            store.add(evaluation(make_clip(1)))
+        assert len(store) == 0  # readers need not wait
+        other.execute("ROLLBACK")
+        other.close()
+        store.add(evaluation(make_clip(1)))
+        assert len(store) == 1
 
 
-def test_a_damaged_label_is_named_and_the_others_stay_readable(store, make_clip) -> None:
-    labels = [evaluation(make_clip(i)) for i in range(3)]
-    numbers = [store.add(label) for label in labels]
-    with sqlite3.connect(store.path) as connection:
-        connection.execute("UPDATE events SET body = '{' WHERE id = ?", (numbers[1],))
-    rows = store.rows()
-    assert next(rows).label == labels[0]
-    with pytest.raises(StoreError, match=f"label {numbers[1]} cannot be read"):
-        next(rows)
-    assert [row.label for row in store.rows(clip=make_clip(2).digest)] == [labels[2]]
+def test_where_the_clips_are(tmp_path) -> None:
+    with LabelStore(tmp_path / "mine.db") as store:
+        assert store.clip_folder == tmp_path / "mine.clips"
+        assert store.path == tmp_path / "mine.db"
+        assert repr(store) == f"LabelStore('{tmp_path}/mine.db')"
+    with LabelStore(tmp_path / "mine.db", clip_folder=tmp_path / "shared") as store:
+        assert store.clip_folder == tmp_path / "shared"
 
 
 @pytest.mark.parametrize("url", ["", ":memory:", "postgresql://host/db", "sqlite://labels.db"])
 def test_an_url_that_names_no_file(url) -> None:
     with pytest.raises(ValueError, match="url="):
         path_of(url)
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "postgresql+other://me:secret@host/db"])
+def test_another_kind_of_database_is_named_without_its_password(url) -> None:
+    with pytest.raises(ValueError, match=r"url='[a-z+]+://\.\.\.' must be") as caught:
+        LabelStore(url)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(address_of("postgresql://me:secret@host/db"))
+
+
+def test_importing_the_store_imports_little() -> None:
+    code = (
+        "import sys, feedback.store; from feedback.labels import Label; "
+        "print(*{'torch', 'stable_baselines3', 'pygame', 'sqlalchemy', 'numpy'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
+
+
+def test_a_store_is_made_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    LabelStore(tmp_path / "a" / "b" / "labels.db").close()
+    assert (tmp_path / "a" / "b" / "labels.db").exists()
