@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback.store.address import path_of
+from feedback.store.carve import carve
 from feedback.store.records import Event, StoreError, Unreadable, label_of
 from feedback.store.scan import COLUMNS, Damaged, scan
 from feedback.store.store import LabelStore
@@ -56,51 +57,70 @@ def salvage(broken: str | os.PathLike[str], good: LabelStore) -> Salvaged:
         raise ValueError(f"good={good.name!r} must be an empty store: it has rows already")
     events, lost = _sort_out(_rows_of(path))
     if not events:
-        raise StoreError(f"nothing can be read of {path}" + (f": {lost[0].reason}" if lost else ""))
+        raise StoreError(f"nothing can be read of {path}: it has no rows of a store of labels")
     good.restore(events)
     source = path.with_name(f"{path.stem}.clips")
     return Salvaged(len(events), tuple(lost), _bring_clips(events, source, good.clip_folder))
 
 
 def _rows_of(path: Path) -> list[Event | Unreadable]:
-    """Read what SQLite can reach; numbers that are missing between are rows that are lost."""
+    """Return the rows that SQLite can reach, or that lie where it cannot, and name those that are missing."""
+    log = path.with_name(f"{path.name}-wal")
+    size = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+    found, last = _read(path, log, size // _LEAST_ROW)
+    numbers = range(1, max([last, *found]) + 1)
+    if not found or any(not isinstance(found.get(number), Event) for number in numbers):
+        for event in carve(path.read_bytes()):
+            known = isinstance(found.get(event.number), Event)
+            if not known and 1 <= event.number <= size // _LEAST_ROW and _makes_sense(event):
+                found[event.number] = event
+    # SQLite gives every number once, and a store deletes none.
+    numbers = range(1, max([last, *found]) + 1)
+    return [found.get(number) or Unreadable(number, "it is not in the file any more") for number in numbers]
+
+
+def _read(path: Path, log: Path, most: int) -> tuple[dict[int, Event | Unreadable], int]:
+    """Return the rows that SQLite finds, and the largest number, 0 if the file does not say."""
     import tempfile  # whoever only labels need not wait for its import
 
     with tempfile.TemporaryDirectory() as folder:
         # A copy, because SQLite would write the log that lies beside a file into it.
         copy = Path(folder) / "copy.db"
         shutil.copyfile(path, copy)
-        log = path.with_name(f"{path.name}-wal")
         if log.exists():
             shutil.copyfile(log, copy.with_name("copy.db-wal"))
-        most = sum(file.stat().st_size for file in Path(folder).iterdir()) // _LEAST_ROW
         with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
             # Without this SQLite reads nothing of a file that is shorter than its header says.
             connection.execute("PRAGMA writable_schema=ON")
-            last = min(_last_number(connection, most), most)
-            query = f"SELECT {', '.join(COLUMNS)} FROM events WHERE id > ? ORDER BY id LIMIT ?"
+            last = _last_number(connection)
+            last = last if last <= most else 0
+            query = f"SELECT {', '.join(COLUMNS)} FROM events WHERE id >= ? ORDER BY id LIMIT ?"
 
-            def read(after: int, limit: int) -> Sequence[Sequence[Any]]:
+            def read(first: int, limit: int) -> Sequence[Sequence[Any]]:
                 try:
-                    return connection.execute(query, (after, limit)).fetchall()
+                    return connection.execute(query, (first, limit)).fetchall()
                 except sqlite3.DatabaseError as error:
                     raise Damaged(str(error)) from error
 
-            found = {row.number: row for row in scan(read, last)}
-    # SQLite gives every number once, and a store deletes none.
-    for number in range(1, last + 1 if found else 1):
-        found.setdefault(number, Unreadable(number, "it is not in the file any more"))
-    return [found[number] for number in sorted(found)]
+            return {row.number: row for row in scan(read, last) if row.number <= most}, last
 
 
-def _last_number(connection: sqlite3.Connection, otherwise: int) -> int:
+def _last_number(connection: sqlite3.Connection) -> int:
     """Return the largest number that was given, as far as the file still says."""
     for query in ("SELECT seq FROM sqlite_sequence WHERE name = 'events'", "SELECT MAX(id) FROM events"):
         with suppress(sqlite3.DatabaseError):
             found = connection.execute(query).fetchone()
             if found is not None and isinstance(found[0], int):
                 return int(found[0])
-    return otherwise
+    return 0
+
+
+def _makes_sense(event: Event) -> bool:
+    try:
+        label_of(event)
+    except ValueError:
+        return False
+    return True
 
 
 def _sort_out(rows: list[Event | Unreadable]) -> tuple[list[Event], list[Unreadable]]:

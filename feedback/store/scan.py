@@ -10,7 +10,7 @@ from feedback.store.records import Event, Unreadable
 #: The columns of a row in the order of :class:`Event`.
 COLUMNS = ("id", "kind", "labeller", "created", "undoes", "body")
 
-#: ``read(after, limit)`` returns at most ``limit`` rows whose number is larger than ``after``, in order.
+#: ``read(first, limit)`` returns at most ``limit`` rows whose number is at least ``first``, in order.
 Read = Callable[[int, int], Sequence[Sequence[Any]]]
 
 _MOST = 500
@@ -29,26 +29,26 @@ def scan(read: Read, last: int) -> Iterator[Event | Unreadable]:
         read: How rows are read.
         last: The largest number that was ever given; nothing is looked for beyond it once reading fails.
     """
-    after, limit = 0, _MOST
+    first, limit = 1, _MOST
     while True:
         try:
-            rows = read(after, limit)
+            rows = read(first, limit)
         except Damaged as error:
             if limit > 1:
                 limit = 1
                 continue
-            if after >= last:
+            if first > last:
                 return
-            after += 1
-            yield Unreadable(after, str(error))
+            yield Unreadable(first, str(error))
+            first += 1
             continue
         if not rows:
             return
         for row in rows:
-            # A damaged index may lead anywhere, to where we have been as well.
-            if not isinstance(row[0], int) or row[0] <= after:
-                after += 1
+            # A damaged tree may lead anywhere, to where we have been as well.
+            if not isinstance(row[0], int) or row[0] < first:
+                first += 1
                 break
-            after = row[0]
+            first = row[0] + 1
             yield Event(*row)
         limit = min(2 * limit, _MOST)

@@ -296,8 +296,8 @@ class LabelStore:
 
         with self._database.reading() as connection:
 
-            def read(after: int, limit: int) -> Sequence[Sequence[Any]]:
-                query = select(EVENTS).where(EVENTS.c.id > after).order_by(EVENTS.c.id).limit(limit)
+            def read(first: int, limit: int) -> Sequence[Sequence[Any]]:
+                query = select(EVENTS).where(EVENTS.c.id >= first).order_by(EVENTS.c.id).limit(limit)
                 try:
                     return connection.execute(query).all()
                 except DatabaseError as error:
