@@ -1,4 +1,4 @@
-"""The command line: ``python -m feedback play``, ``learn`` and ``report``."""
+"""The command line: ``python -m feedback COMMAND``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import tyro
 
-USAGE = """usage: python -m feedback COMMAND ENV_ID [options]
-       python -m feedback report RUN_DIR [options]
+USAGE = """usage: python -m feedback COMMAND ... [options]
 
 commands:
   play    drive yourself in a window and judge what happens with + and -
   learn   learn a reward from preferences, and an agent from the reward
-  report  say what the labels and the reward of a run are worth
+  report  say what the labels and the reward of a run are worth: RUN_DIR
+  export  write a store of labels to a file: STORE FILE.jsonl|FILE.parquet
+  import  add the labels of such a file to a store: STORE FILE
+  salvage write what can be read of a damaged store into a new one: BROKEN GOOD
 
 'python -m feedback COMMAND --help' lists the options of a command.
 """
@@ -29,13 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 if all went well, 2 if what was asked for is not possible.
     """
     command, *rest = (list(sys.argv[1:]) if arguments is None else list(arguments)) or [""]
-    commands = {"play": _play, "learn": _learn, "report": _report}
+    commands = {
+        "play": _play,
+        "learn": _learn,
+        "report": _report,
+        "export": _export,
+        "import": _import,
+        "salvage": _salvage,
+    }
     if command not in commands:
         print(USAGE, end="", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         return 0 if command in ("-h", "--help") else 2
     try:
         commands[command](rest)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -54,13 +63,38 @@ def _learn(arguments: list[str]) -> None:
     from feedback.learning.config import LearnConfig
     from feedback.learning.preferences import learn
 
-    learn(tyro.cli(LearnConfig, args=arguments, prog="python -m feedback learn"))
+    resume = "--resume" in arguments
+    config = tyro.cli(
+        LearnConfig,
+        args=[argument for argument in arguments if argument != "--resume"],
+        prog="python -m feedback learn",
+        description="Learn from people. --resume goes on with the run in --out, which was killed.",
+    )
+    learn(config, resume=resume)
 
 
 def _report(arguments: list[str]) -> None:
     from feedback.diagnostics.report import ReportConfig, report
 
     report(tyro.cli(ReportConfig, args=arguments, prog="python -m feedback report"))
+
+
+def _export(arguments: list[str]) -> None:
+    from feedback.housekeeping import run_export
+
+    tyro.cli(run_export, args=arguments, prog="python -m feedback export")
+
+
+def _import(arguments: list[str]) -> None:
+    from feedback.housekeeping import run_import
+
+    tyro.cli(run_import, args=arguments, prog="python -m feedback import")
+
+
+def _salvage(arguments: list[str]) -> None:
+    from feedback.housekeeping import run_salvage
+
+    tyro.cli(run_salvage, args=arguments, prog="python -m feedback salvage")
 
 
 if __name__ == "__main__":

@@ -40,12 +40,12 @@ def export_labels(store: LabelStore, path: str | os.PathLike[str]) -> int:
         How many rows.
 
     Raises:
-        ValueError: If the name ends otherwise.
+        ValueError: If the name ends otherwise, or a row cannot be read; see :func:`feedback.store.salvage`.
         ModuleNotFoundError: If it is Parquet and pyarrow is not installed.
     """
     target = Path(path)
     kind = _kind(target)
-    records = [_record(event) for event in store.events()]
+    records = [_record(event, store.name) for event in store.events()]
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     if kind == "jsonl":
@@ -85,14 +85,18 @@ def import_labels(store: LabelStore, path: str | os.PathLike[str]) -> Imported:
     return Imported(added, len(events) - added)
 
 
-def _record(event: Event) -> dict[str, Any]:
+def _record(event: Event, place: str) -> dict[str, Any]:
+    try:
+        label = json.loads(event.body) if event.undoes is None else None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{place}, row {event.number} is not valid JSON: {error}") from error
     return {
         "number": event.number,
         "kind": event.kind,
         "labeller": event.labeller,
         "created": event.created,
         "undoes": event.undoes,
-        "label": json.loads(event.body) if event.undoes is None else None,
+        "label": label,
     }
 
 
