@@ -157,6 +157,7 @@ class Segment:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
+        _sync_folder(target.parent)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Segment:
@@ -226,6 +227,17 @@ def as_mapping(observation: Any) -> dict[str, NDArray[Any]]:
     if isinstance(observation, Mapping):
         return {key: np.asarray(value) for key, value in observation.items()}
     return {"observation": np.asarray(observation)}
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk too: a label that is durable is about a clip that must be."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened, and need not be
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def digest_of(arrays: Observations, actions: Any) -> str:
