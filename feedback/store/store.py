@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -182,12 +183,8 @@ class LabelStore:
 
     def events(self) -> list[Event]:
         """Return all rows, those that take others back included, in the order of adding."""
-        from sqlalchemy import select
-
-        from feedback.store.schema import EVENTS
-
         with self._database.reading() as connection:
-            return [Event(*row) for row in connection.execute(select(EVENTS).order_by(EVENTS.c.id))]
+            return list(_events(connection))
 
     def unreadable(self) -> list[Unreadable]:
         """Return the rows that cannot be read, and why, in the order of adding; this reads all rows."""
@@ -203,29 +200,23 @@ class LabelStore:
             How many were added.
 
         Raises:
-            ValueError: If a body cannot be read as a label.
+            ValueError: If a body cannot be read as a label, or a row takes back one that is not before it.
             StoreError: If they cannot be written.
         """
-        from sqlalchemy import select
-
-        from feedback.store.schema import EVENTS
-
         numbers: dict[int, int] = {}
         added = 0
-        same = ("kind", "labeller", "created", "body")
         with self._database.writing() as connection:
+            # All at once: to look for each row by itself would read the whole store as many times.
+            here = {_key(row): row.number for row in _events(connection)}
             for event in events:
+                if event.undoes is not None and event.undoes not in numbers:
+                    raise ValueError(f"row {event.number} takes back {event.undoes}, which is not before it")
                 undoes = None if event.undoes is None else numbers[event.undoes]
-                query = select(EVENTS.c.id)
-                if undoes is None:
-                    query = query.where(*(EVENTS.c[name] == getattr(event, name) for name in same))
-                else:
-                    query = query.where(EVENTS.c.undoes == undoes)
-                number = connection.execute(query).scalar()
+                row = replace(event, undoes=undoes)
+                number = here.get(_key(row))
                 if number is None:
                     clips = () if undoes is not None else label_from_dict(json.loads(event.body)).clips
-                    row = Event(0, event.kind, event.labeller, event.created, undoes, event.body)
-                    number = _insert(connection, row, clips)
+                    number = here[_key(row)] = _insert(connection, row, clips)
                     added += 1
                 numbers[event.number] = number
         return added
@@ -314,6 +305,21 @@ class LabelStore:
                 yield row, label_of(row)
             except ValueError as error:
                 yield Unreadable(row.number, str(error)), None
+
+
+def _events(connection: Connection) -> Iterator[Event]:
+    from sqlalchemy import select
+
+    from feedback.store.schema import EVENTS
+
+    return (Event(*row) for row in connection.execute(select(EVENTS).order_by(EVENTS.c.id)))
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    """Return what two rows that say the same have in common; a label can be taken back only once."""
+    if event.undoes is not None:
+        return (event.undoes,)
+    return event.kind, event.labeller, event.created, event.body
 
 
 def _insert(connection: Connection, event: Event, clips: Iterable[Clip] = ()) -> int:

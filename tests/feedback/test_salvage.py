@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from pathlib import Path
@@ -9,7 +10,7 @@ from feedback_stores import evaluation
 
 from feedback.clips import ClipFolder
 from feedback.labels import Evaluation, Label, Ranking
-from feedback.store import LabelStore, Salvaged, StoreError, salvage
+from feedback.store import Event, LabelStore, Salvaged, StoreError, salvage
 
 PAGE = 4096
 
@@ -23,9 +24,15 @@ def labels(make_clip) -> list[Label]:
 def path(tmp_path: Path, labels: list[Label]) -> Path:
     """A store of 120 labels, of which one was taken back, all in the file itself."""
     path = tmp_path / "broken.db"
+    bodies = [label.to_dict() for label in labels]
     with LabelStore(path) as store:
-        for label in labels:
-            store.add(label)
+        # Many in one transaction, because each waits for the disk.
+        store.restore(
+            [
+                Event(n, "evaluation", "a", body["created"], None, json.dumps(body))
+                for n, body in enumerate(bodies, 1)
+            ]
+        )
         store.undo(10, labeller="a")
     return path
 

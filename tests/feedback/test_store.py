@@ -90,6 +90,8 @@ def test_rows_go_to_another_store_once_and_all_or_none(store, tmp_path, make_cli
         store.restore(
             [events[0], Event(9, "riddle", "a", "2026-01-01T00:00:00+00:00", None, '{"kind": "riddle"}')]
         )
+    with pytest.raises(ValueError, match="row 3 takes back 2, which is not before it"):
+        store.restore([events[2], events[1]])
     assert len(store.events()) == 3
 
 
