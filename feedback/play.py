@@ -200,7 +200,13 @@ class _Game:
         observation, reward, terminated, truncated, info = self._env.step(action)
         success = succeeded(info)
         self._moment = self._tracker.step(
-            action, observation, float(reward), terminated=terminated, truncated=truncated, success=success
+            action,
+            observation,
+            float(reward),
+            terminated=terminated,
+            truncated=truncated,
+            success=success,
+            info=info,
         )
         self._step += 1
         self._return += float(reward)

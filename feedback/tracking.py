@@ -75,8 +75,18 @@ class EpisodeTracker:
         terminated: bool = False,
         truncated: bool = False,
         success: bool = False,
+        info: Mapping[str, Any] | None = None,
     ) -> Moment:
         """Note a step and return it in the form that sources of feedback judge.
+
+        Args:
+            action: What was done.
+            observation: What it led to.
+            reward: The environment's own reward.
+            terminated: Whether the step ended the episode.
+            truncated: Whether a time limit ended it.
+            success: Whether that end was the goal.
+            info: What the environment told, for sources that read it; None for nothing.
 
         Raises:
             RuntimeError: Before the first :meth:`begin`.
@@ -98,7 +108,9 @@ class EpisodeTracker:
         self._step += 1
         self._seen = _kept(observation)
         self._ended = (terminated, terminated and success)
-        return Moment(clip=clip, reward=float(reward), terminated=terminated, truncated=truncated)
+        return Moment(
+            clip=clip, reward=float(reward), terminated=terminated, truncated=truncated, info=info or {}
+        )
 
     def segment(self) -> Segment | None:
         """Return the running episode so far, or None before its first step or without ``keep``."""

@@ -121,6 +121,7 @@ class HumanFeedback(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             terminated=terminated,
             truncated=truncated,
             success=succeeded(info),
+            info=info,
         )
         evaluations = self.source.evaluations(moment)
         if self.store is not None:

@@ -1,9 +1,11 @@
-"""The two questions that a source of feedback may answer."""
+"""The questions that a source of feedback may answer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
 
 from feedback.clips import Segment
 from feedback.labels import Clip, Evaluation, Preference
@@ -18,12 +20,19 @@ class Moment:
         reward: The environment's own reward, for simulated people.
         terminated: Whether the step ended the episode.
         truncated: Whether a time limit ended it.
+        info: What the environment told about the step, read-only; empty where nobody passed it on.
     """
 
     clip: Clip
     reward: float
     terminated: bool
     truncated: bool
+    # Arrays within have no truth value, so infos cannot take part in comparisons of moments.
+    info: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make ``info`` read-only."""
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
 
 
 @runtime_checkable

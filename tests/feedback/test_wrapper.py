@@ -124,3 +124,25 @@ def test_the_learned_reward_of_a_batch_is_that_of_its_steps() -> None:
     assert reported
     assert all(told == pytest.approx(true) for told, true in reported)
     wrapped.close()
+
+
+def test_sources_see_what_the_environment_told_and_cannot_change_it(make_clip) -> None:
+    class Reader:
+        def __init__(self) -> None:
+            self.seen: list[Moment] = []
+
+        def evaluations(self, moment: Moment) -> list[Evaluation]:
+            self.seen.append(moment)
+            return []
+
+    reader = Reader()
+    env = HumanFeedback(gym.make(ENV_ID), reader)
+    env.reset(seed=0)
+    told = env.step(1)[4]
+    assert dict(reader.seen[0].info) == {"success": told["success"]}
+    with pytest.raises(TypeError):
+        reader.seen[0].info["success"] = True  # type: ignore[index]
+    # Infos hold arrays, which must not get in the way of comparing moments.
+    plain = Moment(make_clip(), 1.0, False, False)
+    assert plain.info == {}
+    assert plain == Moment(make_clip(), 1.0, False, False, {"slate": np.arange(3)})
