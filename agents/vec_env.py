@@ -140,7 +140,7 @@ class GymVecEnv(VecEnv):
         if any(other != options for other in self._options):
             raise ValueError("set_options() must give every world the same options in one batch")
         observations, infos = self.env.reset(seed=seeds, options=dict(options) or None)
-        self.reset_infos = [_info_of(infos, world) for world in range(self.num_envs)]
+        self.reset_infos = [info_of(infos, world) for world in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
         self._returns[:] = 0.0
@@ -250,7 +250,7 @@ class GymVecEnv(VecEnv):
         return [issubclass(wrapper_class, Monitor) for _ in self._get_indices(indices)]
 
     def _final_info(self, world: int, infos: dict[str, Any], timed_out: bool) -> dict[str, Any]:
-        info = _info_of(infos.get("final_info", {}), world)
+        info = info_of(infos.get("final_info", {}), world)
         info["TimeLimit.truncated"] = bool(timed_out)
         info["terminal_observation"] = self.layout.view(infos["final_obs"][world])
         info["episode"] = {
@@ -369,8 +369,8 @@ def _moved(space: Any) -> spaces.Box:
     return spaces.Box(low, high, dtype=space.dtype)
 
 
-def _info_of(infos: Mapping[str, Any], world: int) -> dict[str, Any]:
-    """Return what Gymnasium's vectorised infos say of one world."""
+def info_of(infos: Mapping[str, Any], world: int) -> dict[str, Any]:
+    """Return what Gymnasium's vectorised infos say of one world, its arrays copied."""
     info: dict[str, Any] = {}
     for key, value in infos.items():
         if key.startswith("_") or key in ("final_obs", "final_info"):
@@ -378,6 +378,6 @@ def _info_of(infos: Mapping[str, Any], world: int) -> dict[str, Any]:
         present = infos.get(f"_{key}")
         if present is not None and not present[world]:
             continue
-        entry = _info_of(value, world) if isinstance(value, Mapping) else value[world]
+        entry = info_of(value, world) if isinstance(value, Mapping) else value[world]
         info[key] = entry.copy() if isinstance(entry, np.ndarray) else entry
     return info

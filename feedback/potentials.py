@@ -10,22 +10,82 @@ no other way of adding feedback (see :class:`feedback.wrapper.HumanFeedback`), a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
-
-from agents.vec_env import cut_off
-from feedback.vec_wrapper import EnvLayout
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
 
 #: From an observation to what it is worth.
 Potential = Callable[[Any], float]
-#: From a batch of observations to what each is worth, shape (worlds,).
-BatchPotential = Callable[[dict[str, NDArray[Any]]], NDArray[Any]]
+
+
+class RewardPredictor(Protocol):
+    """What a :class:`feedback.reward_models.RewardModel` is needed for here; torch need not be there."""
+
+    def predict(
+        self, observations: Mapping[str, NDArray[Any]], actions: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return mean and standard deviation of the reward of each step, both of shape (steps,)."""
+
+
+def potential_difference(
+    before: ArrayLike, after: ArrayLike, terminated: ArrayLike, gamma: float
+) -> NDArray[np.float64]:
+    r"""Return :math:`F = \gamma \Phi(s') - \Phi(s)` for one step or many.
+
+    Args:
+        before: :math:`\Phi(s)`.
+        after: :math:`\Phi(s')`; what it says of an episode that ended does not count.
+        terminated: Whether the step ended the episode; a time limit does not.
+        gamma: The discount factor.
+
+    Returns:
+        An array of the shape of the arguments.
+    """
+    return np.asarray(gamma * np.where(terminated, 0.0, after) - np.asarray(before, np.float64))
+
+
+class ModelPotential:
+    """What a state is worth by a learned reward, whatever is done in it.
+
+    That is the mean prediction over all actions of a Discrete space, and the prediction for the middle of a
+    Box.  It is a reward, not a return: scale it with ``weight`` where it is used.
+    """
+
+    def __init__(self, reward_model: RewardPredictor, action_space: spaces.Space[Any]) -> None:
+        """Use a reward model.
+
+        Args:
+            reward_model: The model.
+            action_space: Actions of a single world.
+
+        Raises:
+            ValueError: If it is neither a Discrete nor a bounded Box.
+        """
+        self._model = reward_model
+        if isinstance(action_space, spaces.Discrete):
+            first = int(action_space.start)
+            self._actions: NDArray[Any] = np.arange(first, first + int(action_space.n))
+        elif isinstance(action_space, spaces.Box) and action_space.is_bounded():
+            middle = (action_space.low.astype(np.float64) + action_space.high) / 2
+            self._actions = middle.astype(action_space.dtype)[None]
+        else:
+            raise ValueError(
+                f"action_space={action_space} must be a Discrete or a bounded Box for a potential from a "
+                "reward model; give potential= instead"
+            )
+
+    def __call__(self, observations: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """Return the potential of each observation of a batch, shape (worlds,)."""
+        worlds, count = len(next(iter(observations.values()))), len(self._actions)
+        repeated = {key: np.repeat(value, count, axis=0) for key, value in observations.items()}
+        actions = np.tile(self._actions, (worlds, *(1,) * (self._actions.ndim - 1)))
+        rewards, _ = self._model.predict(repeated, actions)
+        means: NDArray[np.float64] = np.asarray(rewards, np.float64).reshape(worlds, count).mean(1)
+        return means
 
 
 class PotentialShaping(gym.Wrapper[Any, Any, Any, Any]):
@@ -46,7 +106,7 @@ class PotentialShaping(gym.Wrapper[Any, Any, Any, Any]):
             ValueError: If ``gamma`` is outside [0, 1].
         """
         super().__init__(env)
-        self._potential, self._gamma = potential, _checked(gamma)
+        self._potential, self._gamma = potential, check_gamma(gamma)
         self._before = 0.0
 
     def reset(
@@ -60,63 +120,20 @@ class PotentialShaping(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take a step and shape its reward."""
         observation, true_reward, terminated, truncated, info = self.env.step(action)
+        # An end is worth nothing, and need not make sense to the potential.
         after = 0.0 if terminated else float(self._potential(observation))
-        shaping = self._gamma * after - self._before
+        shaping = float(potential_difference(self._before, after, terminated, self._gamma))
         self._before = after
         info = {**info, "true_reward": float(true_reward), "shaping": shaping}
         return observation, float(true_reward) + shaping, terminated, truncated, info
 
 
-class VecPotentialShaping(VecEnvWrapper):
-    """Adds the difference of a potential to the rewards of many worlds; see :class:`PotentialShaping`.
+def check_gamma(gamma: float) -> float:
+    """Return a discount factor.
 
-    ``infos[i]["true_reward"]`` keeps the environment's own; episode statistics stay true returns.
+    Raises:
+        ValueError: If it is outside [0, 1].
     """
-
-    def __init__(self, venv: VecEnv, potential: BatchPotential, gamma: float) -> None:
-        """Wrap an environment.
-
-        Args:
-            venv: The environment.
-            potential: What each observation of a batch is worth, in units of return; it gets a Dict in the
-                environment's own layout, a plain array under the key ``"observation"``.
-            gamma: The discount factor of the agent, in [0, 1].
-
-        Raises:
-            ValueError: If ``gamma`` is outside [0, 1].
-        """
-        super().__init__(venv)
-        self._potential, self._gamma = potential, _checked(gamma)
-        self._layout = EnvLayout(venv)
-        self._before = np.zeros(venv.num_envs)
-
-    def reset(self) -> VecEnvObs:
-        """Start an episode in every world."""
-        observations = self.venv.reset()
-        self._before = self._worth(observations)
-        return observations
-
-    def step_wait(self) -> VecEnvStepReturn:
-        """Take the step and shape its rewards."""
-        observations, true_rewards, dones, infos = self.venv.step_wait()
-        begun = self._worth(observations)
-        after = begun.copy()
-        after[dones] = 0.0
-        late, last = cut_off(dones, infos)
-        if late:
-            after[late] = self._worth(last)
-        shaped = true_rewards + self._gamma * after - self._before
-        # Where an episode was over, the world has begun another.
-        self._before = begun
-        for info, reward in zip(infos, true_rewards.tolist(), strict=True):
-            info["true_reward"] = reward
-        return observations, shaped.astype(np.float32), dones, infos
-
-    def _worth(self, observations: Any) -> NDArray[np.float64]:
-        return np.asarray(self._potential(self._layout.undo(observations)), np.float64)
-
-
-def _checked(gamma: float) -> float:
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma={gamma} must be in [0, 1]")
     return gamma

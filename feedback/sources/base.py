@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from feedback.clips import Segment
-from feedback.labels import Clip, Evaluation, Preference
+from feedback.labels import Clip, Evaluation, Implicit, Preference
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ class EvaluationSource(Protocol):
 
     def evaluations(self, moment: Moment) -> list[Evaluation]:
         """Return what was said about the step, in the order of saying it; empty for nothing."""
+
+
+@runtime_checkable
+class ImplicitFeedbackSource(Protocol):
+    """Tells what people gave away without being asked."""
+
+    def implicit(self, moment: Moment) -> list[Implicit]:
+        """Return the traces that the step left, in the order of the places; empty for none."""
 
 
 @runtime_checkable

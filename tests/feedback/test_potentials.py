@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.vec_env import make_vec_env
-from feedback.potentials import PotentialShaping, VecPotentialShaping
+from feedback.potentials import PotentialShaping
+from feedback.vec_potentials import VecPotentialShaping
 
 GAMMA = 0.9
 
