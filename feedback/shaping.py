@@ -37,6 +37,8 @@ Shaping = Literal["add", "replace", "potential"]
 #: Share of the learned reward where nothing is said about it.
 DEFAULT_MIX = 0.5
 
+_TOLD = ("true_reward", "feedback", "shaping")
+
 
 @dataclass(frozen=True)
 class ShapingConfig:
@@ -124,12 +126,17 @@ class Shaped(NamedTuple):
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Return what infos tell, by name."""
-        named = {name: getattr(self, name) for name in ("true_reward", "feedback", "shaping")}
+        named = {name: getattr(self, name) for name in _TOLD}
         return named if self.learned_reward is None else named | {"learned_reward": self.learned_reward}
 
 
 class Shaper:
-    """Follows some worlds and shapes the rewards of their steps."""
+    """Follows some worlds and shapes the rewards of their steps.
+
+    Attributes:
+        config: How it shapes.
+        columns: Names of what infos tell, those of :meth:`Shaped.columns`.
+    """
 
     def __init__(
         self,
@@ -158,6 +165,7 @@ class Shaper:
             source=source, reward_model=reward_model is not None, potential=potential is not None
         )
         self.config = config
+        self.columns = _TOLD if reward_model is None else (*_TOLD, "learned_reward")
         self._source, self._model, self._potential = source, reward_model, potential
         self._from_model: ModelPotential | None = None
         if config.shaping == "potential" and potential is None and reward_model is not None:
