@@ -72,7 +72,8 @@ class VectorHumanFeedback(AnyVectorWrapper):
         """
         super().__init__(env)
         self.sources = _one_each(sources, env.num_envs)
-        for source in self.sources or [None]:
+        judges: list[EvaluationSource | None] = [*self.sources] or [None]
+        for source in judges:
             check_source(source, store)
         self.store = store
         self.config = ShapingConfig(shaping, weight, mix, gamma)
