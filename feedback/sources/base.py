@@ -52,6 +52,23 @@ class ImplicitFeedbackSource(Protocol):
 
 
 @runtime_checkable
+class InterventionSource(Protocol):
+    """Watches an agent act, and takes over where it should not go on.
+
+    Attributes:
+        name: Who labels say it was.
+    """
+
+    name: str
+
+    def begin(self) -> None:
+        """Note that an episode begins; the agent acts."""
+
+    def takeover(self, observation: Any, agent_action: Any) -> Any | None:
+        """Return what the person does in place of what the agent wants to do, or None to let it."""
+
+
+@runtime_checkable
 class PreferenceSource(Protocol):
     """Compares pieces of behaviour."""
 
