@@ -9,6 +9,7 @@ from feedback_toy import ENV_ID
 from gymnasium.utils.env_checker import check_env
 
 from agents.vec_env import make_vec_env
+from feedback.clips import digest_of
 from feedback.labels import Evaluation
 from feedback.reward_models import RewardConfig, RewardModel
 from feedback.sources import EvaluationSource, Moment, RecordedSource
@@ -146,3 +147,29 @@ def test_sources_see_what_the_environment_told_and_cannot_change_it(make_clip) -
     plain = Moment(make_clip(), 1.0, False, False)
     assert plain.info == {}
     assert plain == Moment(make_clip(), 1.0, False, False, {"slate": np.arange(3)})
+
+
+def test_every_episode_begins_with_its_own_observation_and_name() -> None:
+    # A callback of gymnasium's play gets (observation, info) at the first step of each episode, and every
+    # episode one seed; a label on that could not be told from those of other episodes.
+    class Reader:
+        def __init__(self) -> None:
+            self.clips: list[Any] = []
+
+        def evaluations(self, moment: Moment) -> list[Evaluation]:
+            self.clips.append(moment.clip)
+            return []
+
+    reader, wanted = Reader(), []
+    env = HumanFeedback(gym.make(ENV_ID), reader)
+    for seed in (9, None, None):
+        observation, _ = env.reset(seed=seed)
+        wanted.append(digest_of(observation, 2))
+        env.step(2)
+    assert [clip.digest for clip in reader.clips] == wanted
+    assert len(set(wanted)) == 3
+    assert [(clip.seed, clip.episode, clip.start) for clip in reader.clips] == [
+        (9, 0, 0),
+        (9, 1, 0),
+        (9, 2, 0),
+    ]
