@@ -23,7 +23,11 @@ Potential = Callable[[Any], float]
 
 
 class RewardPredictor(Protocol):
-    """What a :class:`feedback.reward_models.RewardModel` is needed for here; torch need not be there."""
+    """What a :class:`feedback.reward_models.RewardModel` is needed for here; torch need not be there.
+
+    With an attribute ``sees`` of ``"after"`` it is asked about what was seen after a step, otherwise about
+    what was seen before it.
+    """
 
     def predict(
         self, observations: Mapping[str, NDArray[Any]], actions: NDArray[Any]

@@ -315,11 +315,13 @@ class RewardModel(nn.Module):
 
     def is_held_out(self, evidence: Evidence) -> bool:
         """Whether evidence is kept for measuring agreement; only its content decides."""
-        if not isinstance(evidence, Stars) and not evidence.pairs and not isinstance(evidence, Comparison):
-            return False
+        return _scored(evidence) and self.holds_out(*(segment.digest for segment in evidence.segments))
+
+    def holds_out(self, *digests: str) -> bool:
+        """Whether a judgement on clips of these hashes is kept for measuring agreement, in any order."""
         mark = 0
-        for segment in evidence.segments:
-            mark ^= int(segment.digest[:8], 16)
+        for digest in digests:
+            mark ^= int(digest[:8], 16)
         return mark < self.config.held_out * 2**32
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -376,6 +378,11 @@ class RewardModel(nn.Module):
         except Exception as error:
             raise ValueError(f"{os.fspath(path)} cannot be read as a reward model: {error}") from error
         return model
+
+    @property
+    def sees(self) -> Sees:
+        """Which observation of a step :meth:`predict` is to be asked about."""
+        return self.config.sees
 
     @property
     def _nets(self) -> list[RewardNetwork]:

@@ -203,7 +203,10 @@ class Shaper:
         true, feedback = np.array(rewards, np.float64), np.array(said, np.float64)
         learned: NDArray[np.float64] | None = None
         if self._model is not None:
-            seen = {key: value[rows] for key, value in self._seen.items()}
+            if getattr(self._model, "sees", "before") == "after":
+                seen = _stacked(observations)
+            else:
+                seen = {key: value[rows] for key, value in self._seen.items()}
             learned = np.asarray(self._model.predict(seen, np.stack(list(actions)))[0], np.float64)
         self._note(worlds, observations)
         if config.shaping == "potential":

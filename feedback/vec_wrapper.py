@@ -70,7 +70,7 @@ class LearnedReward(VecEnvWrapper):
         """Take the step and judge what was done and what was seen before or after it."""
         observations, true_rewards, dones, infos = self.venv.step_wait()
         seen = self._seen
-        if self.reward_model.config.sees == "after":
+        if self.reward_model.sees == "after":
             seen = self._layout.undo(after_step(observations, dones, infos))
         mean, deviation = self.reward_model.predict(seen, self._actions)
         rewards = mean + self.bonus * deviation

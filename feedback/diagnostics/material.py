@@ -6,12 +6,11 @@ What cannot be used is left out and listed with the reason; the rest is used.
 from __future__ import annotations
 
 import json
-import pickle
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from feedback.clips import ClipFolder, Observations, Segment
 from feedback.diagnostics.epic import Steps, principal_features
 from feedback.diagnostics.progress import TrainingProgress, read_progress
-from feedback.labels import Clip, Preference, label_from_dict
+from feedback.labels import Preference, label_from_dict
 from feedback.store import LabelStore, Stored, StoreError
 
 if TYPE_CHECKING:
@@ -196,25 +195,11 @@ def _load_model(material: Material, run_dir: Path | None) -> RewardModel | None:
         return None
     from feedback.reward_models import RewardModel
 
-    # Files of versions that could not load them hold weights alone, which do not say of which network.
-    load = getattr(RewardModel, "load", None)
-    if load is None:
-        material.missing["reward_model"] = f"{path.name} holds weights alone, without the model's settings."
-        return None
     try:
-        model: RewardModel = load(path)
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        pickle.UnpicklingError,
-    ) as error:
-        material.missing["reward_model"] = f"{path.name} cannot be read: {error}."
+        return RewardModel.load(path)
+    except (OSError, ValueError) as error:
+        material.missing["reward_model"] = f"{error}."
         return None
-    return model
 
 
 def _judge(material: Material, model: RewardModel, folder: ClipFolder) -> None:
@@ -250,7 +235,7 @@ def _judge(material: Material, model: RewardModel, folder: ClipFolder) -> None:
                 target=label.target[0],
                 first=scores[label.first.digest],
                 second=scores[label.second.digest],
-                held_out=_is_held_out(model, label.first, label.second),
+                held_out=model.holds_out(label.first.digest, label.second.digest),
             )
         )
     clips = list(steps.values())
@@ -265,21 +250,14 @@ def _judge(material: Material, model: RewardModel, folder: ClipFolder) -> None:
 
 
 def _steps(model: RewardModel, segment: Segment) -> Steps:
-    learned, _ = model.predict(segment.observations, segment.actions)
+    seen = segment.after if model.sees == "after" else segment.observations
+    learned, _ = model.predict(seen, segment.actions)
     return Steps(
         learned=np.asarray(learned, float),
         true=np.asarray(segment.rewards, float),
         features=_features(segment.observations),
         terminated=segment.terminated,
     )
-
-
-def _is_held_out(model: RewardModel, first: Clip, second: Clip) -> bool:
-    rule: Any = getattr(model, "is_held_out", None)
-    if rule is not None:
-        return bool(rule(first.digest, second.digest))
-    mark = int(first.digest[:8], 16) ^ int(second.digest[:8], 16)
-    return mark < model.config.held_out * 2**32
 
 
 def _features(observations: Observations) -> NDArray[np.float64]:

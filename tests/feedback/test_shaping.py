@@ -132,15 +132,18 @@ def test_live_feedback_is_kept_beside_a_potential(store) -> None:
     assert len(store) == 1
 
 
-def test_a_real_model_is_asked_about_what_was_seen_before() -> None:
+@pytest.mark.parametrize("sees", ["before", "after"])
+def test_a_real_model_is_asked_about_what_it_sees(sees) -> None:
     env = gym.make(ENV_ID)
-    model = RewardModel(env.observation_space, env.action_space, RewardConfig(members=2), seed=0)
+    config = RewardConfig(members=2, sees=sees)
+    model = RewardModel(env.observation_space, env.action_space, config, seed=0)
     wrapped = HumanFeedback(env, reward_model=model, shaping="replace")
     seen, _ = wrapped.reset(seed=0)
     for action in (0, 1, 2):
-        before = {key: value.copy()[None] for key, value in seen.items()}
+        before = seen
         seen, reward, _, _, info = wrapped.step(action)
-        wanted = float(model.predict(before, np.array([action]))[0][0])
+        judged = {key: value[None] for key, value in (before if sees == "before" else seen).items()}
+        wanted = float(model.predict(judged, np.array([action]))[0][0])
         # Torch rounds as memory happens to lie.
         assert reward == info["learned_reward"] == pytest.approx(wanted, rel=1e-4, abs=1e-6)
 

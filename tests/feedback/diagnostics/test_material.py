@@ -7,18 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from feedback.clips import ClipFolder, Segment
+from feedback.clips import ClipFolder
 from feedback.diagnostics.material import gather
 from feedback.labels import Rating
-from feedback.reward_models import Comparison, RewardModel
 from feedback.store import LabelStore, StoreError
-
-
-def held_out(model: RewardModel, first: Segment, second: Segment) -> bool:
-    """What the model itself says, whichever name its rule has."""
-    if hasattr(model, "is_held_out"):
-        return model.is_held_out(first.digest, second.digest)
-    return model._is_held_out(Comparison(first, second, (1.0, 0.0)))
 
 
 def test_a_run_is_read_whole(run) -> None:
@@ -32,10 +24,10 @@ def test_a_run_is_read_whole(run) -> None:
         first, second = run.segments[2 * k : 2 * k + 2]
         np.testing.assert_allclose(pair.first, run.model.scores([first])[:, 0], rtol=1e-5)
         assert pair.target == (first.rewards.sum() > second.rewards.sum())
-        assert pair.held_out == held_out(run.model, first, second)
+        assert pair.held_out == run.model.holds_out(first.digest, second.digest)
     for clip, segment in zip(found.clips, run.segments, strict=False):
         np.testing.assert_array_equal(clip.true, segment.rewards)
-        learned, _ = run.model.predict(segment.observations, segment.actions)
+        learned, _ = run.model.predict(segment.after, segment.actions)
         np.testing.assert_allclose(clip.learned, learned, rtol=1e-5)
         assert clip.features.shape == (4, 88 // 20) and clip.terminated == segment.terminated
 
@@ -112,22 +104,11 @@ def test_what_does_not_exist_is_named(tmp_path) -> None:
         gather()
 
 
-def test_the_model_of_the_run_is_loaded(run, monkeypatch) -> None:
+def test_the_model_of_the_run_is_loaded(run) -> None:
     path = run.folder / "reward_model.pt"
-    path.write_bytes(b"anything")
-    monkeypatch.setattr(RewardModel, "load", classmethod(lambda cls, where: run.model), raising=False)
+    run.model.save(path)
     assert len(gather(run.folder).pairs) == 11
-
-    def refuse(where):
-        raise ValueError(f"{where} is damaged")
-
-    monkeypatch.setattr(RewardModel, "load", refuse, raising=False)
+    path.write_bytes(path.read_bytes()[:500])
     found = gather(run.folder)
-    assert "is damaged" in found.missing["reward_model"] and found.pairs == [] and len(found.standing) == 11
-
-
-def test_the_models_own_rule_of_what_is_held_out_counts(run, monkeypatch) -> None:
-    monkeypatch.setattr(RewardModel, "is_held_out", lambda self, first, second: first < second, raising=False)
-    found = gather(run.folder, reward_model=run.model)
-    wanted = [p.first.digest < p.second.digest for p in run.preferences[:-1]]
-    assert [pair.held_out for pair in found.pairs] == wanted
+    assert "cannot be read as a reward model" in found.missing["reward_model"]
+    assert found.pairs == [] and len(found.standing) == 11
