@@ -29,14 +29,11 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import csv
 import importlib.util
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +53,8 @@ from agents.policies import Policy, PolicyFunction, policy_for
 from agents.train_config import TrainConfig
 from agents.training import train
 from agents.vec_env import make_vector
-from benchmarks.keeping import keep_csv
+from benchmarks.keeping import append_rows, keep_csv, load_rows
+from benchmarks.pool import results
 from mmenvs.core.faults.bank import FaultBank
 
 Kind = Literal["fusion", "without", "hidden", "reference"]
@@ -371,29 +369,6 @@ def hide(policy: Policy, task: Task, keys: Sequence[str], worlds: int) -> Policy
     return act_without
 
 
-def load_rows(path: Path) -> list[Row]:
-    """Return the rows of a ``fusion_runs.csv``; none if there is no such file."""
-    if not path.exists():
-        return []
-    kinds = {"seed": int, "steps": int, "episodes": int, "task": str, "kind": str, "variant": str}
-    with path.open(newline="") as file:
-        return [
-            Row(**{name: kinds.get(name, float)(text) for name, text in line.items()})
-            for line in csv.DictReader(file)
-        ]
-
-
-def append_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Add rows to a ``fusion_runs.csv``, which is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [item.name for item in fields(Row)])
-        if fresh:
-            writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-
-
 def summarise(rows: Collection[Row], options: Options) -> list[Summary]:
     """Return means over seeds of the rows that the options speak of, in the order of the plan."""
     summaries = []
@@ -510,17 +485,6 @@ def _summary(what: tuple[str, Kind, str, int], rows: Sequence[Row]) -> Summary:
     )
 
 
-def _results(runs: Sequence[Run], options: Options) -> Iterator[list[Row]]:
-    """Yield the rows of every run as it ends."""
-    if options.jobs == 1:
-        yield from (execute(run, options.episodes) for run in runs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, context) as pool:
-        for future in as_completed([pool.submit(execute, run, options.episodes) for run in runs]):
-            yield future.result()
-
-
 def report(rows: Collection[Row], options: Options, console: Console) -> None:
     """Keep, draw and print the summary of what is there."""
     summaries = summarise(rows, options)
@@ -548,18 +512,19 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, keep each row, and report."""
     console, path = Console(), options.out / "fusion_runs.csv"
-    runs = remaining(options, load_rows(path))
+    runs = remaining(options, load_rows(Row, path))
     console.print(f"{len(list(planned(options)))} runs, {len(runs)} of them to do; rows go to {path}")
     if options.report_only:
         runs = []
-    for count, rows in enumerate(_results(runs, options), 1):
+    execute_all = results(partial(execute, episodes=options.episodes), runs, options.jobs)
+    for count, (_, rows) in enumerate(execute_all, 1):
         append_rows(path, rows)
         last = rows[-1]
         console.print(
             f"{count}/{len(runs)} {last.task} {last.kind} {last.variant} seed {last.seed}: "
             f"success {last.success:.1%}, return {last.mean_return:.2f}, {last.seconds:.0f} s"
         )
-    report(load_rows(path), options, console)
+    report(load_rows(Row, path), options, console)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,60 @@
-"""What 200 simulated preferences reach against the true reward, for several seeds.
+"""What a few hundred simulated preferences reach against the true reward.
 
-    python -m benchmarks.preferences [--seeds 0 1 2] [--out benchmarks/results]
+    python -m benchmarks.preferences [--studies main teachers curve active] [--tasks path highway recommender]
+        [--seeds 5] [--jobs 2] [--out benchmarks/results] [--report-only]
 
-Runs ``python -m feedback learn`` once per seed, and keeps a summary as ``preferences.json``.  Asked: at
-least 0.8 of the true-reward agent's success, each run within ten minutes on two cores.
+On each task PPO learns from the true reward, and from a reward that was learned from comparisons of clips of
+16 steps.  What counts is the gain in true return over random actions on the same 200 test scenarios, as a
+share of what the true reward's agent gains.
 
-``--constant`` adds a control: an agent whose every step is worth 1.  On a task that rewards survival, such as
-PathPlanning, that is nearly the true reward, and a claim about preferences must be read beside it.
+* ``main``: 200 answers of the oracle, against the true reward; asked: 0.95 of it.
+* ``teachers``: 200 answers of each of B-Pref's other teachers; asked: 0.8 of the oracle's.
+* ``curve``: 25 to 700 answers of the oracle to questions drawn at random.
+* ``active``: 50 and 100 answers to questions that the ensemble disputes.
+
+Every finished run is a row of ``preferences_runs.csv``; what has its row there is not run again, so that the
+benchmark may be stopped and started at will.  The summary ``preferences.csv`` has means over seeds with 95 %
+bootstrap intervals over seeds, and is drawn as ``docs/images/preferences.png``.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import os
+
+# One core for torch; this must be set before it is loaded.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import importlib.util
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
+
+from agents.evaluation import EvaluationResult, bootstrap, evaluate
+from agents.training import train
+from benchmarks.keeping import append_rows, keep_csv, load_rows
+from benchmarks.pool import results
+from benchmarks.preference_tasks import TASKS
+from feedback.acquisition import Acquisition
+from feedback.learning.config import LearnConfig, TeacherName
+from feedback.learning.preferences import learn
+from feedback.queries import QueryConfig
+
+Study = Literal["main", "teachers", "curve", "active"]
+Policy = Literal["random", "true", "learned"]
+
+#: Answers in the main study.
+LABELS = 200
+_TEACHERS: tuple[TeacherName, ...] = ("stochastic", "mistake", "skip", "equal", "myopic")
+_CURVE = (25, 50, 100, 400, 700)
+_ACTIVE: tuple[tuple[Acquisition, int], ...] = (("disagreement", 50), ("disagreement", 100))
 
 
 @dataclass(frozen=True)
@@ -30,90 +62,407 @@ class Options:
     """What to run.
 
     Attributes:
-        env_id: The task.
-        labels: Preferences in each run.
-        seeds: One run each.
-        constant: Train the control as well.
-        steps: World steps of training for every agent; None for what ``feedback learn`` takes.
-        runs: Folder of the runs.
-        out: Folder of the summary.
+        studies: Which.
+        tasks: Names of tasks.
+        seeds: Seeds of each variant, from 0.
+        jobs: Runs at a time, each on one core.
+        steps: World steps of a run; the task's own by default.
+        episodes: Test scenarios of each policy.
+        report_only: Only draw and print what is there.
+        out: Folder of the results.
+        plot: The picture.
     """
 
-    env_id: str = "mmenvs/PathPlanning-v0"
-    labels: int = 200
-    seeds: tuple[int, ...] = (0, 1, 2)
-    constant: bool = False
+    studies: tuple[Study, ...] = ("main", "teachers", "curve", "active")
+    tasks: tuple[str, ...] = tuple(TASKS)
+    seeds: int = 5
+    jobs: int = 1
     steps: int | None = None
-    runs: Path = Path("runs/benchmark-preferences")
+    episodes: int = 200
+    report_only: bool = False
     out: Path = Path("benchmarks/results")
+    plot: Path = Path("docs/images/preferences.png")
+
+    def __post_init__(self) -> None:
+        """Validate.
+
+        Raises:
+            ValueError: Naming the field, its value and what is allowed.
+        """
+        if unknown := sorted(set(self.tasks) - set(TASKS)):
+            raise ValueError(f"tasks={unknown} must be among {', '.join(TASKS)}")
+        for name in ("seeds", "jobs", "steps", "episodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value!r} must be at least 1")
 
 
-def run(seed: int, options: Options) -> dict[str, Any]:
-    """Learn once from preferences and return what was reached."""
-    folder = options.runs / f"seed{seed}"
-    begin = time.perf_counter()
-    command = [sys.executable, "-m", "feedback", "learn", options.env_id, "--teacher", "oracle"]
-    command += ["--labels", str(options.labels), "--seed", str(seed)]
-    if options.steps is not None:
-        command += ["--steps", str(options.steps)]
-    subprocess.run([*command, "--out", str(folder)], check=True)
-    result = json.loads((folder / "result.json").read_text())
-    row = {"seed": seed, "seconds": round(time.perf_counter() - begin, 1), **summary(result)}
-    if options.constant:
-        row["constant reward"] = control(seed, options)
-    return row
+@dataclass(frozen=True)
+class Run:
+    """What is learned once.
+
+    Attributes:
+        task: Name of the task.
+        policy: ``"random"``, ``"true"``: on the true reward, or ``"learned"``.
+        teacher: Who answered; empty where nobody did.
+        method: How questions were chosen; likewise.
+        labels: Questions; 0 where none were asked.
+        seed: Its seed.
+    """
+
+    task: str
+    policy: Policy
+    teacher: str = ""
+    method: str = ""
+    labels: int = 0
+    seed: int = 0
 
 
-def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the success rates of a ``result.json``, with their intervals."""
-    return {name: result[name]["success_rate"] for name in ("random", "learned", "true") if result.get(name)}
+@dataclass(frozen=True)
+class Row:
+    """One line of ``preferences_runs.csv``: a run and how its agent did on the test scenarios.
+
+    Attributes:
+        task: As in :class:`Run`, like the following five.
+        policy: As there.
+        teacher: As there.
+        method: As there.
+        labels: As there.
+        seed: As there.
+        steps: World steps of training.
+        success: Share of the scenarios that succeeded.
+        mean_return: Mean true return.
+        mean_length: Mean steps.
+        held_out: Share of held-out pairs that the learned reward ranks as the teacher did; NaN without one.
+        seconds: CPU time [s].
+    """
+
+    task: str
+    policy: Policy
+    teacher: str
+    method: str
+    labels: int
+    seed: int
+    steps: int
+    success: float
+    mean_return: float
+    mean_length: float
+    held_out: float
+    seconds: float
+
+    @property
+    def run(self) -> Run:
+        """The run that this row tells of."""
+        return Run(self.task, self.policy, self.teacher, self.method, self.labels, self.seed)
 
 
-def control(seed: int, options: Options) -> dict[str, float]:
-    """Train on a reward of 1 for every step and return the success rate with its interval."""
-    from dataclasses import replace
+@dataclass(frozen=True)
+class Summary:
+    """One line of ``preferences.csv``: means over seeds, with their 95 % bootstrap intervals.
 
-    from stable_baselines3.common.vec_env import VecEnvWrapper
+    ``share`` is the gain over random actions as a share of the true reward's agent's; its interval comes from
+    drawing seeds of both agents with replacement.
+    """
 
-    from agents.defaults import defaults_for
-    from agents.evaluation import evaluate
-    from agents.training import train
-    from agents.vec_env import make_vec_env
+    task: str
+    policy: Policy
+    teacher: str
+    method: str
+    labels: int
+    seeds: int
+    success: float
+    mean_return: float
+    share: float
+    share_low: float
+    share_high: float
+    held_out: float
+    seconds: float
 
-    class Constant(VecEnvWrapper):
-        """Replaces every reward by a constant of the usual scale."""
 
-        def reset(self) -> Any:
-            return self.venv.reset()
+def planned(options: Options) -> Iterator[Run]:
+    """Yield all runs: those of the first study of all tasks and seeds before any of the next."""
+    for study in dict.fromkeys(("main", *options.studies)):
+        for variant in _variants(study):
+            for seed in range(options.seeds):
+                for task in options.tasks:
+                    yield replace(variant, task=task, seed=seed)
 
-        def step_wait(self) -> Any:
-            observations, rewards, dones, infos = self.venv.step_wait()
-            return observations, np.full_like(rewards, settings.reward_scale), dones, infos
 
-    settings = defaults_for(options.env_id)
-    steps = options.steps or settings.steps // 2
-    settings = replace(settings, steps=steps, seed=seed, out=options.runs / f"constant{seed}")
-    venv = Constant(make_vec_env(options.env_id, settings.num_envs or 64, seed=seed))
-    model = train(settings, venv=venv).model
-    venv.close()
-    rate = evaluate(model, options.env_id, 100, seed=seed).to_dict()["success_rate"]
-    return dict(rate)
+def _variants(study: Study) -> list[Run]:
+    if study == "main":
+        return [Run("", "random"), Run("", "true"), Run("", "learned", "oracle", "uniform", LABELS)]
+    if study == "teachers":
+        return [Run("", "learned", teacher, "uniform", LABELS) for teacher in _TEACHERS]
+    if study == "curve":
+        return [Run("", "learned", "oracle", "uniform", labels) for labels in _CURVE]
+    return [Run("", "learned", "oracle", method, labels) for method, labels in _ACTIVE]
+
+
+def remaining(options: Options, rows: Collection[Row]) -> list[Run]:
+    """Return the runs that have no row yet."""
+    done = {row.run for row in rows}
+    return [run for run in dict.fromkeys(planned(options)) if run not in done]
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Does runs.
+
+    Attributes:
+        options: What to run.
+    """
+
+    options: Options
+
+    def __call__(self, run: Run) -> Row:
+        """Learn once and test."""
+        settings = replace(TASKS[run.task], seed=run.seed, checkpoint_every=0, threads=1)
+        settings = replace(settings, steps=self.options.steps or settings.steps)
+        began, held_out = time.process_time(), float("nan")
+        with tempfile.TemporaryDirectory() as folder:
+            if run.policy == "learned":
+                result = learn(
+                    self._config(run, settings.steps, Path(folder)),
+                    settings=settings,
+                    console=Console(quiet=True),
+                )
+                tested, held_out = result.learned, result.reports[-1].held_out_agreement
+            else:
+                policy: Any = "random"
+                if run.policy == "true":
+                    policy = train(replace(settings, out=Path(folder)), quiet=True).model
+                tested = evaluate(
+                    policy,
+                    settings.env_id,
+                    self.options.episodes,
+                    seed=run.seed,
+                    env_kwargs=settings.env_kwargs,
+                )
+        steps = 0 if run.policy == "random" else settings.steps
+        return _row(run, steps, tested, held_out, time.process_time() - began)
+
+    def _config(self, run: Run, steps: int, folder: Path) -> LearnConfig:
+        task = TASKS[run.task]
+        default = LearnConfig(task.env_id)
+        return replace(
+            default,
+            teacher=run.teacher,  # type: ignore[arg-type]
+            labels=run.labels,
+            rounds=min(default.rounds, max(run.labels // 8, 1)),
+            steps=steps,
+            seed=run.seed,
+            out=folder,
+            compare=False,
+            eval_episodes=self.options.episodes,
+            device="cpu",
+            query=QueryConfig(method=run.method),  # type: ignore[arg-type]
+            reward=replace(default.reward, encoder=task.encoder),
+        )
+
+
+def _row(run: Run, steps: int, tested: EvaluationResult, held_out: float, seconds: float) -> Row:
+    rate = tested.success_rate
+    return Row(
+        **asdict(run),
+        steps=steps,
+        success=round(rate.mean, 4) if rate else float("nan"),
+        mean_return=round(tested.mean_return.mean, 4),
+        mean_length=round(tested.mean_length.mean, 2),
+        held_out=round(held_out, 4),
+        seconds=round(seconds, 1),
+    )
+
+
+def summarise(rows: Collection[Row]) -> list[Summary]:
+    """Return means over seeds, in the order of the rows."""
+    groups: dict[Run, dict[int, Row]] = {}
+    for row in rows:
+        groups.setdefault(replace(row.run, seed=0), {})[row.seed] = row
+    return [
+        _summary(
+            what,
+            list(group.values()),
+            _returns(groups, what.task, "random"),
+            _returns(groups, what.task, "true"),
+        )
+        for what, group in groups.items()
+    ]
+
+
+def _returns(groups: dict[Run, dict[int, Row]], task: str, policy: Policy) -> np.ndarray[Any, Any]:
+    rows = groups.get(Run(task, policy), {})
+    return np.array([row.mean_return for row in rows.values()])
+
+
+def _summary(
+    what: Run, rows: Sequence[Row], random: np.ndarray[Any, Any], true: np.ndarray[Any, Any]
+) -> Summary:
+    mine = np.array([row.mean_return for row in rows])
+    share, low, high = share_of_gain(mine, random, true)
+    held_out = [row.held_out for row in rows if row.held_out == row.held_out]
+    return Summary(
+        what.task,
+        what.policy,
+        what.teacher,
+        what.method,
+        what.labels,
+        seeds=len(rows),
+        success=round(float(np.mean([row.success for row in rows])), 4),
+        mean_return=round(bootstrap(mine).mean, 4),
+        share=round(share, 4),
+        share_low=round(low, 4),
+        share_high=round(high, 4),
+        held_out=round(float(np.mean(held_out)), 4) if held_out else float("nan"),
+        seconds=round(float(np.mean([row.seconds for row in rows])), 1),
+    )
+
+
+def share_of_gain(
+    mine: np.ndarray[Any, Any],
+    random: np.ndarray[Any, Any],
+    true: np.ndarray[Any, Any],
+    resamples: int = 4000,
+) -> tuple[float, float, float]:
+    """Return the gain over random actions as a share of another agent's, with its bootstrap interval.
+
+    Args:
+        mine: Mean return of each seed of the agent.
+        random: The same of random actions.
+        true: The same of the other agent.
+        resamples: How often seeds are drawn.
+
+    Returns:
+        Share, and the 2.5 and 97.5 percentiles of what it is for seeds drawn with replacement; NaN where
+        something is missing.
+    """
+    if not (mine.size and random.size and true.size):
+        return (float("nan"),) * 3
+    rng, floor = np.random.default_rng(0), random.mean()
+
+    def drawn(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.asarray(values[rng.integers(values.size, size=(resamples, values.size))].mean(1) - floor)
+
+    low, high = np.percentile(drawn(mine) / drawn(true), (2.5, 97.5))
+    return float((mine.mean() - floor) / (true.mean() - floor)), float(low), float(high)
+
+
+def plot(summaries: Sequence[Summary], path: Path) -> bool:
+    """Draw the summary as a PNG: a row of learning curves over labels, and a row of teachers.
+
+    Returns:
+        Whether it was drawn; without matplotlib it is not.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(summary.task for summary in summaries))
+    figure = Figure(figsize=(4.4 * len(names), 6.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(2, len(names), squeeze=False)
+    for column, name in enumerate(names):
+        own = [summary for summary in summaries if summary.task == name and summary.policy == "learned"]
+        _draw_curve(panels[0][column], name, own)
+        _draw_teachers(panels[1][column], own)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return True
+
+
+def _draw_curve(axes: Any, name: str, summaries: Sequence[Summary]) -> None:
+    for method, colour in (("uniform", "tab:blue"), ("disagreement", "tab:orange")):
+        own = sorted(
+            (s for s in summaries if s.teacher == "oracle" and s.method == method), key=lambda s: s.labels
+        )
+        if own:
+            mean = np.array([s.share for s in own])
+            error = [mean - [s.share_low for s in own], [s.share_high for s in own] - mean]
+            labels = [s.labels for s in own]
+            style = {"color": colour, "capsize": 3, "marker": "o", "label": f"{method} questions"}
+            axes.errorbar(labels, mean, yerr=error, **style)
+    axes.axhline(1.0, color="black", ls="--", lw=1, label="true reward")
+    axes.axhline(0.95, color="gray", ls=":", lw=1, label="asked with 200")
+    ticks = [25, 50, 100, 200, 400, 700]
+    axes.set(title=name, xlabel="labels", xscale="log", ylabel="share of the true reward's gain")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_teachers(axes: Any, summaries: Sequence[Summary]) -> None:
+    own = [s for s in summaries if s.labels == LABELS and s.method == "uniform"]
+    own.sort(key=lambda s: ("oracle", *_TEACHERS).index(s.teacher))
+    mean = np.array([s.share for s in own])
+    error = [mean - [s.share_low for s in own], [s.share_high for s in own] - mean] if own else None
+    colours = ["tab:blue" if s.teacher == "oracle" else "tab:green" for s in own]
+    axes.bar([s.teacher for s in own], mean, yerr=error, color=colours, error_kw={"capsize": 3, "lw": 1})
+    if own and own[0].teacher == "oracle":
+        axes.axhline(0.8 * own[0].share, color="gray", ls=":", lw=1, label="0.8 of the oracle's")
+        axes.legend(frameon=False, fontsize=8)
+    axes.set(ylabel="share of the true reward's gain", xlabel=f"teacher of {LABELS} labels")
+    axes.tick_params(axis="x", rotation=30)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def report(rows: Collection[Row], options: Options, console: Console) -> None:
+    """Keep, draw and print the summary of what is there."""
+    summaries = summarise(rows)
+    if not summaries:
+        console.print("nothing to report yet")
+        return
+    keep_csv(options.out / "preferences.csv", [asdict(summary) for summary in summaries])
+    plot(summaries, options.plot)
+    table = Table(title="Learning from simulated people: means over seeds, share with its 95 % interval")
+    for heading in (
+        "task",
+        "agent",
+        "labels",
+        "seeds",
+        "success",
+        "return",
+        "share of gain",
+        "held out",
+        "CPU s",
+    ):
+        table.add_column(heading)
+    for entry in sorted(
+        summaries, key=lambda s: options.tasks.index(s.task) if s.task in options.tasks else 9
+    ):
+        who = entry.policy if entry.policy != "learned" else f"{entry.teacher}, {entry.method}"
+        table.add_row(
+            entry.task,
+            who,
+            str(entry.labels or ""),
+            str(entry.seeds),
+            f"{entry.success:.1%}",
+            f"{entry.mean_return:.2f}",
+            f"{entry.share:.2f} [{entry.share_low:.2f}, {entry.share_high:.2f}]",
+            "" if entry.held_out != entry.held_out else f"{entry.held_out:.0%}",
+            f"{entry.seconds:.0f}",
+        )
+    console.print(table)
 
 
 def main(options: Options) -> None:
-    """Run, print and keep."""
-    rows = [run(seed, options) for seed in options.seeds]
-    table = Table(title=f"{options.env_id}: success from {options.labels} preferences")
-    policies = [key for key in rows[0] if key not in ("seed", "seconds")]
-    for heading in ("seed", "seconds", *policies, "learned / true"):
-        table.add_column(heading)
-    for row in rows:
-        rates = [f"{row[p]['mean']:.0%} [{row[p]['low']:.0%}, {row[p]['high']:.0%}]" for p in policies]
-        ratio = row["learned"]["mean"] / max(row["true"]["mean"], 1e-9)
-        table.add_row(str(row["seed"]), f"{row['seconds']:.0f}", *rates, f"{ratio:.2f}")
-    Console().print(table)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "preferences.json").write_text(json.dumps(rows, indent=1) + "\n")
+    """Run what is missing, keep each row, and report."""
+    console, path = Console(), options.out / "preferences_runs.csv"
+    runs = remaining(options, load_rows(Row, path))
+    console.print(f"{len(set(planned(options)))} runs, {len(runs)} of them to do; rows go to {path}")
+    if options.report_only:
+        runs = []
+    for count, (_, row) in enumerate(results(Executor(options), runs, options.jobs), 1):
+        append_rows(path, [row])
+        who = " ".join(str(part) for part in (row.policy, row.teacher, row.method, row.labels or "") if part)
+        console.print(
+            f"{count}/{len(runs)} {row.task} {who} seed {row.seed}: "
+            f"success {row.success:.1%}, return {row.mean_return:.2f}, {row.seconds:.0f} s"
+        )
+    report(load_rows(Row, path), options, console)
 
 
 if __name__ == "__main__":

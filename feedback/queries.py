@@ -27,7 +27,7 @@ class QueryConfig:
     """
 
     length: int = 16
-    end_fraction: float = 0.25
+    end_fraction: float = 0.3
     method: Acquisition = "uniform"
     oversample: int = 10
 

@@ -55,7 +55,7 @@ _CALIBRATION = 20
 #: Most pairs of ratings of one person that agreement is measured on.
 _RATED_PAIRS = 500
 #: Standard deviations of the priors of what an end is worth, and each missing step, in scores.
-_END, _MISSING = 10.0, 0.5
+_END, _MISSING = 10.0, 0.2
 _FORMAT = "mmenvs reward model 1"
 
 
@@ -89,7 +89,7 @@ class RewardConfig:
     sees: Sees = "after"
     noise: float = 0.1
     robust: float = 0.0
-    epochs: int = 6
+    epochs: int = 8
     batch_size: int = 16
     learning_rate: float = 1e-3
     reward_penalty: float = 0.3

@@ -60,7 +60,7 @@ def test_a_stopped_benchmark_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ran == plan
     fusion.main(options)
     assert ran == plan
-    assert [r.run for r in fusion.load_rows(tmp_path / "results" / "fusion_runs.csv")] == plan
+    assert [r.run for r in fusion.load_rows(fusion.Row, tmp_path / "results" / "fusion_runs.csv")] == plan
     assert (tmp_path / "results" / "fusion.csv").read_text().count("\n") == 1 + len(plan)
     assert (tmp_path / "fusion.png").stat().st_size > 1000
 
@@ -111,7 +111,7 @@ def test_the_summary_of_a_hand_made_file(tmp_path: Path) -> None:
         "driving,reference,random,0,0,200,0.0,-5.0,50.0,0.0\n"
         "instructed,fusion,concat,0,100,200,0.5,9.0,50.0,10.0\n"
     )
-    random, concat, hidden = fusion.summarise(fusion.load_rows(path), options)
+    random, concat, hidden = fusion.summarise(fusion.load_rows(fusion.Row, path), options)
     assert (random.kind, random.variant, random.success, random.seeds) == ("reference", "random", 0.0, 1)
     # Of two seeds, resampled means are the lower with a chance of a quarter, and so the higher.
     assert (concat.success, concat.success_low, concat.success_high) == (0.4, 0.2, 0.6)
@@ -127,8 +127,8 @@ def test_a_tiny_run_of_each_kind(tmp_path: Path) -> None:
         assert [entry.kind for entry in rows] == ["hidden"] * (count - 1) + [kind]
         fusion.append_rows(tmp_path / "fusion_runs.csv", rows)
     options = Options(tasks=("recommender",), steps=steps, out=tmp_path, plot=tmp_path / "fusion.png")
-    assert len(fusion.load_rows(tmp_path / "fusion_runs.csv")) == 8
-    fusion.report(fusion.load_rows(tmp_path / "fusion_runs.csv"), options, Console(quiet=True))
+    assert len(fusion.load_rows(fusion.Row, tmp_path / "fusion_runs.csv")) == 8
+    fusion.report(fusion.load_rows(fusion.Row, tmp_path / "fusion_runs.csv"), options, Console(quiet=True))
 
 
 def test_options_name_what_is_wrong() -> None:

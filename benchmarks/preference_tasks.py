@@ -1,0 +1,45 @@
+"""The tasks on which learning from people is measured: small enough for many seeds on two cores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents.algorithm_config import PPOConfig
+from agents.defaults import DEFAULTS
+from agents.train_config import TrainConfig
+
+#: Worlds of every agent.
+_WORLDS = 64
+
+#: Name to the settings of the agent.  Pictures are left out: they would take three quarters of the time.
+TASKS: dict[str, TrainConfig] = {
+    "path": replace(
+        DEFAULTS["mmenvs/PathPlanning-v0"],
+        steps=200_000,
+        num_envs=_WORLDS,
+        env_kwargs={"sensors": ("lidar", "state"), "threads": 1},
+        device="cpu",
+    ),
+    "highway": TrainConfig(
+        "mmenvs/Highway-v0",
+        steps=150_000,
+        num_envs=_WORLDS,
+        env_kwargs={"sensors": ("lidar", "radar", "state"), "action": "discrete", "dt": 0.2, "threads": 1},
+        reward_scale=0.05,
+        ppo=PPOConfig(9e-4, anneal=True, n_steps=64, batch_size=512, n_epochs=4, gamma=0.98, ent_coef=0.003),
+        device="cpu",
+    ),
+    "recommender": TrainConfig(
+        "mmenvs/Recommender-v0",
+        steps=120_000,
+        num_envs=_WORLDS,
+        env_kwargs={
+            "candidates": 4,
+            "modalities": ("attributes", "history", "user"),
+            "users": {"boredom": None, "population": {"spread": 0.5}},
+            "threads": 1,
+        },
+        ppo=PPOConfig(9e-4, anneal=True, n_steps=32, batch_size=256, n_epochs=3, gamma=0.5, ent_coef=0.003),
+        device="cpu",
+    ),
+}
