@@ -18,6 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import ConstantSchedule
 
 from agents.algorithms import CLASSES
+from agents.callbacks import seed_after
 from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
 from feedback.learning.config import LearnConfig
@@ -97,6 +98,8 @@ class _Preferences(Run):
             return self.agent(venv, "ppo", anneal=False)
         file = self.config.run_dir / self.state.folder / "agent.zip"
         agent = load_checkpoint(CLASSES["ppo"], file, venv, self.config.device)
+        # Otherwise it would meet the worlds of its first steps again.
+        agent.set_random_seed(seed_after(self.config.seed, agent.num_timesteps))
         self.console.print(f"going on after round {self.state.round} with {agent.num_timesteps:,} steps")
         return agent
 

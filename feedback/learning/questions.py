@@ -6,6 +6,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from gymnasium import spaces
@@ -40,6 +41,7 @@ class Questions:
         space: spaces.Dict,
         horizon: int,
         asked: int = 0,
+        known: int = 0,
         seed: int = 0,
     ) -> None:
         """Begin with what the store knows.
@@ -51,17 +53,20 @@ class Questions:
             space: Observation space of one world.
             horizon: Steps of a segment [steps].
             asked: Questions of a run that this one goes on with, the unanswered ones included.
+            known: Judgements that were known when so many were asked.
             seed: Seed of the choice of questions.
         """
         self._source, self._store = source, store
         self._clips = ClipFolder(store.clip_folder)
-        known = evidence_of(store, self._clips, env_id, EvidenceConfig(horizon=horizon), space=space)
-        self.left_out = known.left_out
-        self._evidence: list[Evidence] = list(known.evidence)
+        found = evidence_of(store, self._clips, env_id, EvidenceConfig(horizon=horizon), space=space)
+        self.left_out = found.left_out
+        self._evidence: list[Evidence] = list(found.evidence)
         self._lock = threading.Lock()
-        self._asked = max(asked, len(self._evidence))
-        self.rng = np.random.default_rng(seed)
-        self._waiting: queue.Queue[Pair | None] = queue.Queue()
+        # A label that came after the state was kept was a question of the run as well.
+        self._asked = self._settled = max(asked + len(self._evidence) - known, len(self._evidence))
+        # Who goes on with what others asked must not ask the same questions again.
+        self.rng = np.random.default_rng((seed, self._asked) if self._asked else seed)
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
@@ -76,6 +81,22 @@ class Questions:
         """Questions asked, those that stay unanswered and those that are still waiting included."""
         with self._lock:
             return self._asked
+
+    @property
+    def settled(self) -> tuple[int, int]:
+        """Questions asked that are not waiting any more, and the judgements that are known."""
+        with self._lock:
+            return self._settled, len(self._evidence)
+
+    def watch(self, episodes: Sequence[Segment]) -> None:
+        """Let the source see episodes, by which simulated people learn what is usual, if it wants to."""
+        watch = getattr(self._source, "watch", None)
+        if watch is None:
+            return
+        if self._thread is None:
+            watch(episodes)
+        else:  # never while it answers
+            self._waiting.put(partial(watch, episodes))
 
     def choose(
         self, episodes: Sequence[Segment], wanted: int, config: QueryConfig, reward_model: RewardModel | None
@@ -101,7 +122,7 @@ class Questions:
         with self._lock:
             self._asked += len(pairs)
         for pair in pairs:
-            self._waiting.put(pair)
+            self._waiting.put(partial(self._answer, pair))
 
     def wait(self, count: int, tell: Callable[[], None] | None = None) -> None:
         """Wait until so many judgements are known, or nothing is left to be answered.
@@ -123,7 +144,7 @@ class Questions:
             raise self._error
 
     def close(self) -> None:
-        """Ask no more; the answer that is being given is waited for."""
+        """Ask no more; the answer that is being given is waited for, and what waits was never asked."""
         if self._thread is not None:
             while True:
                 try:
@@ -134,12 +155,14 @@ class Questions:
             self._waiting.put(None)
             self._thread.join()
             self._thread = None
+            with self._lock:
+                self._asked = self._settled
 
     def _serve(self) -> None:
-        while (pair := self._waiting.get()) is not None:
+        while (job := self._waiting.get()) is not None:
             try:
                 if self._error is None:
-                    self._answer(pair)
+                    job()
             except BaseException as error:  # raised again where the run can hear it
                 self._error = error
             finally:
@@ -151,13 +174,15 @@ class Questions:
             raise ValueError("there is nobody to ask: the run learns from a store alone")
         first, second = pair
         preference = self._source.prefer(first, second)
-        if preference is None:
-            return
-        for segment in pair:
-            self._clips.add(segment)
-        self._store.add(preference)
-        if (answer := comparison(preference, first, second)) is not None:
-            with self._lock:
+        answer = None
+        if preference is not None:
+            for segment in pair:
+                self._clips.add(segment)
+            self._store.add(preference)
+            answer = comparison(preference, first, second)
+        with self._lock:
+            self._settled += 1
+            if answer is not None:
                 self._evidence.append(answer)
 
 

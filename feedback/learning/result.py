@@ -23,7 +23,8 @@ class LearnResult:
         reward_model: The learned reward; None where there is none in between.
         reports: One fit per round.
         labels: Questions asked, and judgements that were there before.
-        steps: World steps of training of each agent.
+        steps: World steps of training of each agent; of the one on the true reward alone, where the other
+            learns from labels without a world.
         random: Held-out episodes of random actions.
         learned: Held-out episodes of the agent.
         true: Held-out episodes of the agent trained on the true reward; None if there was none.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -45,20 +47,24 @@ class State:
 
     Attributes:
         round: Rounds that are done.
-        asked: Questions of the run, the unanswered ones included.
+        steps: World steps of training that are done.
+        asked: Questions of the run, the unanswered ones included, but not those that wait for an answer.
+        known: Judgements that were known then; those that came later were questions as well.
         reports: The fits.
-        folder: Folder of the agent and the reward model, within that of the run.
+        folder: Folder of the agent and the reward model, within that of the run; empty before the first.
         config: The settings, as plain data.
     """
 
     round: int
+    steps: int
     asked: int
+    known: int
     reports: list[FitReport]
     folder: str
     config: dict[str, Any]
 
 
-class Run:
+class Run(ABC):
     """One run, and what is the same in every way of learning.
 
     Attributes:
@@ -101,13 +107,20 @@ class Run:
             space=self.space,
             horizon=config.query.length,
             asked=self.state.asked if self.state else 0,
-            seed=config.seed + (1000 * self.state.round if self.state else 0),
+            known=self.state.known if self.state else 0,
+            seed=config.seed,
         )
-        for reason, count in self.questions.left_out.items():
-            console.print(f"[yellow]{count} labels are left out: {reason}")
+        self.left_out: dict[str, int] = {}
+        self.leave_out(self.questions.left_out)
         if self.questions.asked:
             console.print(f"{self.questions.asked} labels are in {store.name}: they count")
-        self._curve = _Curve(config.run_dir / "progress.csv", fresh=self.state is None)
+        self._curve = _Curve(config.run_dir / "progress.csv", steps=self.state.steps if self.state else 0)
+        if self.state is None:
+            self._begin()
+
+    @abstractmethod
+    def go(self) -> LearnResult:
+        """Do what is left to be done, and return what was achieved."""
 
     def worlds(self, count: int | None = None, seed: int | None = None) -> VecEnv:
         """Make worlds of the task, as many as the agent trains in by default."""
@@ -127,14 +140,24 @@ class Run:
             self.space, self.action_space, self.config.reward, seed=self.config.seed, device=device
         )
 
+    def leave_out(self, reasons: Mapping[str, int]) -> None:
+        """Say which labels are not used, and why."""
+        for reason, count in reasons.items():
+            self.console.print(f"[yellow]{count} labels are left out: {reason}")
+            self.left_out[reason] = self.left_out.get(reason, 0) + count
+
     def show(self, index: int, agent: BaseAlgorithm | None) -> list[Segment]:
-        """Let the agent act and return its episodes; random actions without one."""
+        """Let the agent act, random actions without one, and return its episodes, which the source sees."""
         seed = int(np.random.SeedSequence((self.config.seed, index)).generate_state(1)[0]) // 2
         venv = self.worlds()
         try:
-            return collect(venv, agent, env_id=self.config.env_id, seed=seed, steps=self.config.collect_steps)
+            episodes = collect(
+                venv, agent, env_id=self.config.env_id, seed=seed, steps=self.config.collect_steps
+            )
         finally:
             venv.close()
+        self.questions.watch(episodes)
+        return episodes
 
     def ask(
         self,
@@ -156,9 +179,6 @@ class Run:
         if not wanted or self.source is None:
             return
         episodes = self.show(index, agent)
-        watch = getattr(self.source, "watch", None)
-        if watch is not None:  # simulated people learn what is usual
-            watch(episodes)
         pairs = questions.choose(episodes, wanted, config.query, reward_model)
         if config.background:
             questions.submit(pairs)
@@ -206,34 +226,45 @@ class Run:
         reward_model.save(partial / "reward_model.pt")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
-        state = State(index + 1, self.questions.asked, self.reports, folder.name, _plain(self.config))
-        _write(self.config.run_dir / _STATE, asdict(state))
+        self._remember(index + 1, agent.num_timesteps, folder.name)
         shutil.rmtree(self.config.run_dir / f"round{index}", ignore_errors=True)
 
     def finish(self, agent: BaseAlgorithm, reward_model: RewardModel | None, algo: str) -> LearnResult:
         """Evaluate the agent and the yardsticks, keep everything, and show the table."""
+        config = self.config
         self.questions.close()
+        self.questions.check()
         result = LearnResult(
             agent=agent,
             reward_model=reward_model,
             reports=tuple(self.reports),
             labels=self.questions.asked,
-            steps=self.steps,
+            # Who learns without a reward learns without a world.
+            steps=self.steps if reward_model is not None or config.compare else 0,
             random=self.evaluate("random"),
             learned=self.evaluate(agent),
-            true=self.evaluate(self._true_agent(algo)) if self.config.compare else None,
+            true=self.evaluate(self._true_agent(algo)) if config.compare else None,
             seconds=time.perf_counter() - self.began,
-            left_out=self.questions.left_out,
+            left_out=self.left_out,
         )
-        folder = self.config.run_dir
+        folder = config.run_dir
         folder.mkdir(parents=True, exist_ok=True)
         agent.save(folder / "agent.zip")
         if reward_model is not None:
             reward_model.save(folder / "reward_model.pt")
+        # With it the commands of agents know what the file holds: evaluate, watch, export.
+        replace(
+            self.settings,
+            env_id=config.env_id,
+            algo=algo,  # type: ignore[arg-type]
+            steps=self.steps,
+            seed=config.seed,
+            env_kwargs=dict(self.env_kwargs),
+        ).save(folder / "config.json")
         _write(folder / "result.json", result.to_dict())
-        if self.reports:
-            shutil.rmtree(folder / f"round{self.config.rounds}", ignore_errors=True)
-            (folder / _STATE).unlink(missing_ok=True)
+        # The state goes first: what it names is there as long as it is.
+        (folder / _STATE).unlink(missing_ok=True)
+        _clear_rounds(folder)
         self.console.print(f"saved in {folder}; labels in {self.store.name}")
         self.console.print(result_table(result))
         return result
@@ -279,6 +310,16 @@ class Run:
         last = self.reports[-1]
         return f"agreement {percent(last.agreement)}, held out {percent(last.held_out_agreement)}"
 
+    def _begin(self) -> None:
+        """Note that a run begins here, whatever an earlier one left."""
+        self._remember(0, 0, "")
+        _clear_rounds(self.config.run_dir)
+
+    def _remember(self, rounds: int, steps: int, folder: str) -> None:
+        asked, known = self.questions.settled
+        state = State(rounds, steps, asked, known, self.reports, folder, _plain(self.config))
+        _write(self.config.run_dir / _STATE, asdict(state))
+
     def _true_agent(self, algo: str) -> BaseAlgorithm:
         """Train the same agent on the true reward: the yardstick."""
         venv = ScaledReward(self.worlds(seed=self.config.seed), self.settings.reward_scale)
@@ -319,13 +360,24 @@ class ShowProgress(BaseCallback):
 
 
 class _Curve:
-    """``progress.csv``: one row per point; a run that is gone on with adds to it."""
+    """``progress.csv``: one row per point; a run that is gone on with adds to what it had kept."""
 
-    def __init__(self, path: Path, *, fresh: bool) -> None:
+    def __init__(self, path: Path, *, steps: int) -> None:
+        """Keep the rows up to so many steps; those after them will be made again."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if fresh:
-            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        with path.open(newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+        # A kill may have cut off the last row.
+        kept = [row for row in rows if len(row) == len(head) and int(row[0]) <= steps]
+        partial = path.with_suffix(".partial")
+        with partial.open("w", newline="") as file:
+            csv.writer(file).writerows([head, *kept])
+        partial.replace(path)
+        if not kept:
+            path.unlink()
 
     def add(self, **values: float) -> None:
         begun = self._path.exists()
@@ -349,12 +401,28 @@ def _found(config: LearnConfig) -> State | None:
     if not path.exists():
         return None
     data = json.loads(path.read_text())
-    theirs, mine = data["config"], _plain(config)
-    if differing := sorted(name for name in mine if mine[name] != theirs.get(name)):
-        said = ", ".join(f"{name}={mine[name]!r} was {theirs.get(name)!r}" for name in differing)
+    theirs, mine = (_flat(plain) for plain in (data["config"], _plain(config)))
+    if differing := sorted(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)):
+        said = ", ".join(f"{name}={mine.get(name)!r} was {theirs.get(name)!r}" for name in differing)
         raise ValueError(f"{config.run_dir} holds a run with other settings: {said}")
-    reports = [FitReport(**report) for report in data["reports"]]
-    return State(data["round"], data["asked"], reports, data["folder"], theirs)
+    if not data["round"]:
+        return None
+    return State(**{**data, "reports": [FitReport(**report) for report in data["reports"]]})
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _clear_rounds(folder: Path) -> None:
+    """Remove what was kept after rounds, and what was being kept when a run was killed."""
+    for path in folder.glob("round*"):
+        if re.fullmatch(r"round\d+(\.partial)?", path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write(path: Path, data: Any) -> None:
