@@ -319,10 +319,7 @@ class RewardModel(nn.Module):
 
     def holds_out(self, *digests: str) -> bool:
         """Whether a judgement on clips of these hashes is kept for measuring agreement, in any order."""
-        mark = 0
-        for digest in digests:
-            mark ^= int(digest[:8], 16)
-        return mark < self.config.held_out * 2**32
+        return _holds_out(self.config.held_out, digests)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that :meth:`load` needs; readers see the whole file or none.
@@ -518,6 +515,18 @@ def decided_pairs(evidence: Sequence[Evidence]) -> list[tuple[Segment, Segment]]
             better, worse = (a, b) if a.value > b.value else (b, a)
             pairs.append((better.segment, worse.segment))
     return pairs
+
+
+def is_held_out(segments: Sequence[Segment], share: float) -> bool:
+    """Whether a judgement on segments, in any order, is in the share that nobody learns from."""
+    return _holds_out(share, [segment.digest for segment in segments])
+
+
+def _holds_out(share: float, digests: Sequence[str]) -> bool:
+    mark = 0
+    for digest in digests:
+        mark ^= int(digest[:8], 16)
+    return mark < share * 2**32
 
 
 def _scored(item: Evidence) -> bool:

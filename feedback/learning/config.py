@@ -9,9 +9,12 @@ from typing import Literal, get_args
 import tyro
 
 from agents.train_config import EnvKwargs
+from feedback.learning.contrastive import CPLConfig
 from feedback.queries import QueryConfig
 from feedback.reward_models import RewardConfig
 
+#: Ways of learning; :data:`feedback.learning.preferences.WAYS` has what they do.
+Algorithm = Literal["ppo", "cpl"]
 TeacherName = Literal["oracle", "stochastic", "mistake", "skip", "equal", "myopic"]
 
 
@@ -21,6 +24,10 @@ class LearnConfig:
 
     Attributes:
         env_id: Id of the environment; one of another package as ``"package:id"``.
+        algorithm: ``ppo`` on a reward learned from labels of all kinds, or ``cpl``: a policy from comparisons
+            alone, asked once about episodes of ``cpl.behaviour`` (Hejna et al. 2023, arXiv:2310.13639);
+            ``rounds``, ``asking``, ``background`` and ``reward`` do not matter there, and ``steps`` only to
+            the agent on the true reward.
         teacher: Who answers; see :data:`feedback.sources.teachers.TEACHERS`.
         labels: Questions in all; judgements already in the store count.
         rounds: Rounds of collecting, asking, fitting and training.
@@ -31,7 +38,8 @@ class LearnConfig:
         collect_steps: Steps of each world that are shown in a round [steps].
         seed: Seed of everything.
         env_kwargs: Keyword arguments of the environment.
-        out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``.
+        out: Folder of the run; by default ``runs/<task>-preferences-seed<seed>``, or with the name of another
+            algorithm in place of ``preferences``.
         store: File or URL of the labels; by default ``labels.db`` in the folder of the run.
         from_store: File or URL of labels to learn from without asking anybody; all kinds of labels count.
         background: Whether training goes on while questions are answered.
@@ -41,9 +49,11 @@ class LearnConfig:
         device: ``auto``, ``cpu`` or ``cuda``.
         query: How segments are cut.
         reward: The reward model.
+        cpl: Contrastive preference learning.
     """
 
     env_id: tyro.conf.Positional[str]
+    algorithm: Algorithm = "ppo"
     teacher: TeacherName = "oracle"
     labels: int = 200
     rounds: int = 6
@@ -62,6 +72,7 @@ class LearnConfig:
     device: str = "auto"
     query: QueryConfig = field(default_factory=QueryConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
+    cpl: CPLConfig = field(default_factory=CPLConfig)
 
     def __post_init__(self) -> None:
         """Validate.
@@ -78,6 +89,8 @@ class LearnConfig:
             raise ValueError(f"asking={self.asking} must be in (0, 1]")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed={self.seed} must be in [0, 2**32)")
+        if self.algorithm not in get_args(Algorithm):
+            raise ValueError(f"algorithm={self.algorithm!r} must be one of {list(get_args(Algorithm))}")
         if self.teacher not in get_args(TeacherName):
             raise ValueError(f"teacher={self.teacher!r} must be one of {list(get_args(TeacherName))}")
         if self.query.length != self.reward.horizon:
@@ -89,7 +102,8 @@ class LearnConfig:
     def run_dir(self) -> Path:
         """Folder of the run."""
         task = self.env_id.rsplit("/", maxsplit=1)[-1].rsplit(":", maxsplit=1)[-1]
-        return self.out or Path("runs") / f"{task}-preferences-seed{self.seed}"
+        way = "preferences" if self.algorithm == "ppo" else self.algorithm
+        return self.out or Path("runs") / f"{task}-{way}-seed{self.seed}"
 
     @property
     def store_path(self) -> str | Path:

@@ -21,7 +21,8 @@ from agents.algorithms import CLASSES
 from agents.callbacks import seed_after
 from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
-from feedback.learning.config import LearnConfig
+from feedback.learning.config import Algorithm, LearnConfig
+from feedback.learning.contrastive_run import Contrastive
 from feedback.learning.result import LearnResult
 from feedback.learning.run import Run, ShowProgress
 from feedback.reward_models import RewardModel
@@ -43,7 +44,7 @@ def learn(
     console: Console | None = None,
     resume: bool = False,
 ) -> LearnResult:
-    """Learn a reward from what people say and an agent from the reward.
+    """Learn an agent from what people say: a reward first, unless ``config.algorithm`` does without.
 
     Every label goes into the store before it is used, and its clips into a folder beside it; labels of
     the same environment that are there already are used first.
@@ -67,11 +68,14 @@ def learn(
     if source is None and config.from_store is None:
         source = make_teacher(config.teacher, horizon=config.query.length, seed=config.seed)
     with LabelStore(config.store_path) as store:
-        return _Preferences(config, settings, source, store, console, resume=resume).go()
+        return WAYS[config.algorithm](config, settings, source, store, console, resume=resume).go()
 
 
-class _Preferences(Run):
+class Preferences(Run):
+    """Rounds of collecting, asking, fitting a reward and training PPO on it."""
+
     def go(self) -> LearnResult:
+        """Do the rounds that are left."""
         config = self.config
         reward_model = self.reward_model()
         gamma = self.settings.ppo.gamma
@@ -124,6 +128,10 @@ class _Preferences(Run):
         ]
         agent.learn(left, callback=callbacks, reset_num_timesteps=False)
         tell("train", 1.0)
+
+
+#: What each algorithm does.
+WAYS: dict[Algorithm, type[Run]] = {"ppo": Preferences, "cpl": Contrastive}
 
 
 class _Training(BaseCallback):
