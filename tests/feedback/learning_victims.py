@@ -163,7 +163,9 @@ def main(folder: Path, kills: int, seed: int) -> None:
         fate = live(folder / f"run{number}", rng)
         print(json.dumps(asdict(fate)), flush=True)
         killed += fate.phase != "done"
-        number += fate.phase == "done"
+        # It may have been killed when all was done but for saying so.
+        out = Path(fate.run)
+        number += (out / "result.json").exists() and not (out / "state.json").exists()
     print(json.dumps(asdict(live(folder / f"run{number}", None))), flush=True)
 
 
