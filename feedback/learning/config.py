@@ -93,7 +93,7 @@ class LearnConfig:
             raise ValueError(f"algorithm={self.algorithm!r} must be one of {list(get_args(Algorithm))}")
         if self.teacher not in get_args(TeacherName):
             raise ValueError(f"teacher={self.teacher!r} must be one of {list(get_args(TeacherName))}")
-        if self.query.length != self.reward.horizon:
+        if self.algorithm != "cpl" and self.query.length != self.reward.horizon:
             raise ValueError(f"query.length={self.query.length} must be reward.horizon={self.reward.horizon}")
         if self.from_store is not None and self.store is not None:
             raise ValueError(f"store={self.store!r} must be left out beside from_store")

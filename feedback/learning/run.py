@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -30,6 +29,7 @@ from agents.train_config import TrainConfig
 from agents.vec_env import ScaledReward, make_vec_env
 from feedback.clips import Segment
 from feedback.learning.config import LearnConfig
+from feedback.learning.curve import Curve
 from feedback.learning.questions import Questions, due
 from feedback.learning.result import LearnResult, percent, result_table
 from feedback.learning.rollouts import collect
@@ -114,7 +114,7 @@ class Run(ABC):
         self.leave_out(self.questions.left_out)
         if self.questions.asked:
             console.print(f"{self.questions.asked} labels are in {store.name}: they count")
-        self._curve = _Curve(config.run_dir / "progress.csv", steps=self.state.steps if self.state else 0)
+        self._curve = Curve(config.run_dir / "progress.csv", steps=self.state.steps if self.state else 0)
         if self.state is None:
             self._begin()
 
@@ -357,35 +357,6 @@ class ShowProgress(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
-
-
-class _Curve:
-    """``progress.csv``: one row per point; a run that is gone on with adds to what it had kept."""
-
-    def __init__(self, path: Path, *, steps: int) -> None:
-        """Keep the rows up to so many steps; those after them will be made again."""
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            return
-        with path.open(newline="") as file:
-            head, *rows = list(csv.reader(file)) or [[]]
-        # A kill may have cut off the last row.
-        kept = [row for row in rows if len(row) == len(head) and int(row[0]) <= steps]
-        partial = path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
-            csv.writer(file).writerows([head, *kept])
-        partial.replace(path)
-        if not kept:
-            path.unlink()
-
-    def add(self, **values: float) -> None:
-        begun = self._path.exists()
-        with self._path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if not begun:
-                writer.writerow(values)
-            writer.writerow(["" if math.isnan(value) else value for value in values.values()])
 
 
 def _plain(config: LearnConfig) -> dict[str, Any]:
