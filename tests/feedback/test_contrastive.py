@@ -247,17 +247,8 @@ def test_the_numbers_of_the_paper() -> None:
 def test_from_the_command_line_to_an_agent_that_can_be_used(tmp_path, capsys) -> None:
     out = tmp_path / "run"
     arguments = ["learn", ENV_ID, "--algorithm", "cpl", "--labels", "30", "--query.length", "8"]
-    arguments += [
-        "--reward.horizon",
-        "8",
-        "--collect-steps",
-        "20",
-        "--cpl.epochs",
-        "2",
-        "--cpl.pretrain",
-        "1",
-    ]
-    arguments += ["--cpl.pretrain", "1", "--no-compare", "--eval-episodes", "4", "--device", "cpu"]
+    arguments += ["--collect-steps", "20", "--cpl.epochs", "2", "--cpl.pretrain", "1"]
+    arguments += ["--no-compare", "--eval-episodes", "4", "--device", "cpu"]
     assert main([*arguments, "--out", str(out)]) == 0
     result = json.loads((out / "result.json").read_text())
     assert (result["labels"], result["steps"], len(result["fits"]), result["true"]) == (30, 0, 1, None)
