@@ -202,13 +202,17 @@ class EvidenceConfig:
         horizon: Most steps of a segment that is scored as a whole [steps].
         delay: Least and most steps between what is judged with a key and the key [steps]; uniform between
             (Warnell et al. 2018, arXiv:1709.10163).
-        most: Largest weight of implicit feedback; caps one over the propensity.
+        trust: How much a trace such as a click counts against a judgement that was asked for, in (0, 1].
+            Traces are many, and all are biased in the same way.
+        most: Largest factor by which implicit feedback counts more for being seldom seen; caps one over the
+            propensity.
         opponents: Other clips that each demonstration is preferred to.
         seed: Seed of the choice of those.
     """
 
     horizon: int = 16
     delay: tuple[int, int] = (0, 4)
+    trust: float = 0.1
     most: float = 10.0
     opponents: int = 4
     seed: int = 0
@@ -223,6 +227,8 @@ class EvidenceConfig:
             raise ValueError(f"horizon={self.horizon} must be at least 1 [steps]")
         if not 0 <= self.delay[0] <= self.delay[1]:
             raise ValueError(f"delay={self.delay} must be a least and a most number of steps, not negative")
+        if not 0 < self.trust <= 1:
+            raise ValueError(f"trust={self.trust} must be in (0, 1]")
         if not self.most >= 1:
             raise ValueError(f"most={self.most} must be at least 1")
         if self.opponents < 1:
@@ -342,7 +348,7 @@ class _Reader:
             value = -value
         weight = min(1.0 / label.propensity, self._config.most) if label.propensity and value else 1.0
         voice = f"{label.labeller}/{label.signal}"
-        return Judged(self._segment(label.clip), value, None, voice, weight)
+        return Judged(self._segment(label.clip), value, None, voice, self._config.trust * weight)
 
     def _scored(self, clip: Clip) -> Segment:
         segment = self._segment(clip)

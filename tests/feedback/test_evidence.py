@@ -83,7 +83,7 @@ def test_every_kind_of_label_becomes_evidence(store) -> None:
     # The key was pressed in the last of six steps, and may have been about those one to three before.
     assert len(key.segment) == 3 and key.weights == (1 / 3,) * 3
     np.testing.assert_array_equal(key.segment.actions, segments[0].actions[2:5])
-    assert (click.value, click.weight, click.labeller) == (1.0, 4.0, "alice/click")
+    assert (click.value, click.weight, click.labeller) == (1.0, pytest.approx(0.4), "alice/click")
     assert (dwell.value, dwell.labeller) == (pytest.approx(1.0), "alice/dwell")
     assert skip.value == -1.0
     np.testing.assert_array_equal(over.better.actions, as_done)
@@ -247,6 +247,7 @@ def test_ratings_of_one_person_that_differ_are_pairs() -> None:
         ({"horizon": 0}, "horizon=0"),
         ({"delay": (3, 1)}, r"delay=\(3, 1\)"),
         ({"most": 0.5}, "most=0.5"),
+        ({"trust": 0}, "trust=0"),
         ({"opponents": 0}, "opponents=0"),
     ],
 )
