@@ -30,6 +30,7 @@ class LearnedReward(VecEnvWrapper):
         recent: Sums of the learned rewards of the last hundred episodes.
         bonus: Weight of the members' disagreement, added to the reward so that the agent looks at what is not
             known yet (RUNE; Liang et al. 2022, arXiv:2205.12401).
+        scale: Factor on what the agent gets.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class LearnedReward(VecEnvWrapper):
         self.reward_model = reward_model
         self.recent: deque[float] = deque(maxlen=100)
         self.bonus = 0.0
-        self._gamma, self._scale = gamma, scale
+        self._gamma, self.scale = gamma, scale
         self._layout = EnvLayout(venv)
         self._returns = np.zeros(venv.num_envs)
         self._seen: dict[str, NDArray[Any]] = {}
@@ -72,20 +73,44 @@ class LearnedReward(VecEnvWrapper):
         seen = self._seen
         if self.reward_model.sees == "after":
             seen = self._layout.undo(after_step(observations, dones, infos))
-        mean, deviation = self.reward_model.predict(seen, self._actions)
-        rewards = mean + self.bonus * deviation
-        if self._gamma is not None and dones.any():
-            endings = self.reward_model.endings(self._gamma)
-            for world in np.flatnonzero(dones).tolist():
-                if not infos[world].get("TimeLimit.truncated", False):
-                    rewards[world] += endings.arrival if succeeded(infos[world]) else endings.failure
+        terminated, arrived = np.zeros_like(dones), np.zeros_like(dones)
+        for world in np.flatnonzero(dones).tolist():
+            terminated[world] = not infos[world].get("TimeLimit.truncated", False)
+            arrived[world] = succeeded(infos[world])
+        rewards = self.judge(seen, self._actions, terminated, arrived)
         self._returns += rewards
         self.recent.extend(self._returns[dones].tolist())
         self._returns[dones] = 0.0
         self._seen = self._layout.undo(observations)
         for info, reward in zip(infos, true_rewards.tolist(), strict=True):
             info["true_reward"] = reward
-        return observations, (self._scale * rewards).astype(np.float32), dones, infos
+        return observations, (self.scale * rewards).astype(np.float32), dones, infos
+
+    def judge(
+        self,
+        seen: Mapping[str, NDArray[Any]],
+        actions: NDArray[Any],
+        terminated: NDArray[np.bool_],
+        arrived: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Return what steps are worth, those of now or of long ago, before they are scaled.
+
+        Args:
+            seen: Key to array of shape (steps, *space.shape) in the environment's own layout: what was seen
+                before each step, or after it, as the model's ``sees`` says.
+            actions: As the environment takes them, shape (steps, *action shape).
+            terminated: Where the step ended its episode, a time limit left out, shape (steps,).
+            arrived: Where that end was the goal, shape (steps,).
+
+        Returns:
+            Shape (steps,).
+        """
+        mean, deviation = self.reward_model.predict(seen, actions)
+        rewards: NDArray[np.float32] = mean + self.bonus * deviation
+        if self._gamma is not None and terminated.any():
+            endings = self.reward_model.endings(self._gamma)
+            rewards[terminated] += np.where(arrived[terminated], endings.arrival, endings.failure)
+        return rewards
 
 
 class EnvLayout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -47,6 +48,9 @@ class LearnConfig:
         compare: Whether to train an agent on the true reward as well, for as many steps.
         eval_episodes: Held-out episodes of each row of the result.
         device: ``auto``, ``cpu`` or ``cuda``.
+        bonus: Weight of the members' disagreement in what the agent gets, at first: it then looks at what the
+            reward model does not know yet (RUNE; Liang et al. 2022, arXiv:2205.12401, with 0.05).
+        bonus_decay: Share of that weight that is lost with every world step, in [0, 1).
         query: How segments are cut.
         reward: The reward model.
         cpl: Contrastive preference learning.
@@ -70,6 +74,8 @@ class LearnConfig:
     compare: bool = True
     eval_episodes: int = 100
     device: str = "auto"
+    bonus: float = 0.0
+    bonus_decay: float = 1e-4
     query: QueryConfig = field(default_factory=QueryConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     cpl: CPLConfig = field(default_factory=CPLConfig)
@@ -87,6 +93,10 @@ class LearnConfig:
             raise ValueError(f"steps={self.steps} must be at least rounds={self.rounds}")
         if not 0 < self.asking <= 1:
             raise ValueError(f"asking={self.asking} must be in (0, 1]")
+        if not 0 <= self.bonus < math.inf:
+            raise ValueError(f"bonus={self.bonus} must be finite and not negative")
+        if not 0 <= self.bonus_decay < 1:
+            raise ValueError(f"bonus_decay={self.bonus_decay} must be in [0, 1)")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed={self.seed} must be in [0, 2**32)")
         if self.algorithm not in get_args(Algorithm):
@@ -97,6 +107,10 @@ class LearnConfig:
             raise ValueError(f"query.length={self.query.length} must be reward.horizon={self.reward.horizon}")
         if self.from_store is not None and self.store is not None:
             raise ValueError(f"store={self.store!r} must be left out beside from_store")
+
+    def bonus_at(self, step: int) -> float:
+        r"""Return RUNE's weight after so many world steps, :math:`\beta_t = \beta_0 (1 - \rho)^t`."""
+        return self.bonus * (1.0 - self.bonus_decay) ** step
 
     @property
     def run_dir(self) -> Path:

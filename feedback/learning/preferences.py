@@ -21,11 +21,11 @@ from agents.algorithms import CLASSES
 from agents.callbacks import seed_after
 from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
+from feedback.learning.callbacks import Learning
 from feedback.learning.config import Algorithm, LearnConfig
 from feedback.learning.contrastive_run import Contrastive
 from feedback.learning.result import LearnResult
 from feedback.learning.run import Run, ShowProgress
-from feedback.reward_models import RewardModel
 from feedback.sources.base import PreferenceSource
 from feedback.sources.teachers import make_teacher
 from feedback.store import LabelStore
@@ -124,7 +124,8 @@ class Preferences(Run):
         left = max(goal - agent.num_timesteps, 1)
         callbacks: list[BaseCallback] = [
             ShowProgress(bar, task, index + _FIT, index + 1.0, left),
-            _Training(self, venv),
+            Learning(self, venv, lambda: self.fit(model)),
+            _Annealing(self),
         ]
         agent.learn(left, callback=callbacks, reset_num_timesteps=False)
         tell("train", 1.0)
@@ -134,37 +135,18 @@ class Preferences(Run):
 WAYS: dict[Algorithm, type[Run]] = {"ppo": Preferences, "cpl": Contrastive}
 
 
-class _Training(BaseCallback):
-    """Anneals over all rounds, notes the curve, and fits again when answers have come in the background."""
+class _Annealing(BaseCallback):
+    """Lowers the learning rate over all rounds: progress restarts with every call of ``learn()``."""
 
-    def __init__(self, run: Run, venv: LearnedReward) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self._run, self._venv = run, venv
-        self._every = max(run.steps // 50, 1)
-        self._noted = 0
-        self._known = len(run.questions.evidence)
+        self._run = run
 
     def _on_rollout_start(self) -> None:
         if self._run.settings.ppo.anneal:
-            # Progress restarts with every call of learn(), so the rate is set by what is done in all.
             done = min(self.num_timesteps / self._run.steps, 1.0)
             rate = self._run.settings.ppo.learning_rate * (1.0 - 0.98 * done)
             self.model.lr_schedule = ConstantSchedule(rate)
-        config, questions = self._run.config, self._run.questions
-        if config.background:
-            questions.check()
-            if len(questions.evidence) - self._known >= config.refit_every:
-                self._known = len(questions.evidence)
-                self._run.fit(self._model)
-
-    def _on_rollout_end(self) -> None:
-        if self.num_timesteps - self._noted >= self._every:
-            self._noted = self.num_timesteps
-            self._run.note(self.model, self._venv)
 
     def _on_step(self) -> bool:
         return True
-
-    @property
-    def _model(self) -> RewardModel:
-        return self._venv.reward_model

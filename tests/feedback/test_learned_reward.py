@@ -6,6 +6,7 @@ import torch
 from feedback_toy import ENV_ID
 
 from agents.vec_env import make_vec_env
+from feedback.learning.config import LearnConfig
 from feedback.reward_models import RewardConfig, RewardModel
 from feedback.vec_wrapper import EnvLayout, LearnedReward, after_step
 
@@ -65,6 +66,19 @@ def test_what_came_last_stands_where_an_episode_is_over() -> None:
     plain = after_step(np.zeros((2, 3)), np.array([True, False]), [{"terminal_observation": np.ones(3)}, {}])
     np.testing.assert_array_equal(plain, [[1, 1, 1], [0, 0, 0]])
     assert after_step(observations, np.zeros(4, bool), infos) is observations
+
+
+def test_runes_weight_fades_with_the_steps() -> None:
+    config = LearnConfig(ENV_ID, bonus=0.05, bonus_decay=0.5)
+    # 0.05 (1 - 0.5)^t
+    assert [config.bonus_at(step) for step in (0, 1, 3)] == [0.05, 0.025, 0.00625]
+    assert LearnConfig(ENV_ID).bonus_at(5) == 0
+
+
+@pytest.mark.parametrize(("field", "value"), [("bonus", -0.1), ("bonus", np.inf), ("bonus_decay", 1.0)])
+def test_bad_settings_of_the_bonus_are_named(field, value) -> None:
+    with pytest.raises(ValueError, match=f"{field}={value}"):
+        LearnConfig(ENV_ID, **{field: value})
 
 
 def test_the_bonus_adds_what_the_members_dispute() -> None:
