@@ -11,11 +11,12 @@ import tyro
 
 from agents.train_config import EnvKwargs
 from feedback.learning.contrastive import CPLConfig
+from feedback.learning.pebble_config import PebbleConfig
 from feedback.queries import QueryConfig
 from feedback.reward_models import RewardConfig
 
 #: Ways of learning; :data:`feedback.learning.preferences.WAYS` has what they do.
-Algorithm = Literal["ppo", "cpl"]
+Algorithm = Literal["ppo", "pebble", "cpl"]
 TeacherName = Literal["oracle", "stochastic", "mistake", "skip", "equal", "myopic"]
 
 
@@ -25,7 +26,9 @@ class LearnConfig:
 
     Attributes:
         env_id: Id of the environment; one of another package as ``"package:id"``.
-        algorithm: ``ppo`` on a reward learned from labels of all kinds, or ``cpl``: a policy from comparisons
+        algorithm: ``ppo`` (Christiano et al. 2017, arXiv:1706.03741) on a reward learned from labels of all
+            kinds; ``pebble`` (Lee et al. 2021, arXiv:2106.05091) likewise with SAC, which needs continuous
+            actions and fewer world steps, and more computing in each; or ``cpl``: a policy from comparisons
             alone, asked once about episodes of ``cpl.behaviour`` (Hejna et al. 2023, arXiv:2310.13639);
             ``rounds``, ``asking``, ``background`` and ``reward`` do not matter there, and ``steps`` only to
             the agent on the true reward.
@@ -54,6 +57,7 @@ class LearnConfig:
         query: How segments are cut.
         reward: The reward model.
         cpl: Contrastive preference learning.
+        pebble: What PEBBLE alone has.
     """
 
     env_id: tyro.conf.Positional[str]
@@ -79,6 +83,7 @@ class LearnConfig:
     query: QueryConfig = field(default_factory=QueryConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     cpl: CPLConfig = field(default_factory=CPLConfig)
+    pebble: PebbleConfig = field(default_factory=PebbleConfig)
 
     def __post_init__(self) -> None:
         """Validate.

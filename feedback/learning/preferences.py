@@ -24,6 +24,7 @@ from agents.train_config import TrainConfig
 from feedback.learning.callbacks import Learning
 from feedback.learning.config import Algorithm, LearnConfig
 from feedback.learning.contrastive_run import Contrastive
+from feedback.learning.pebble import Pebble
 from feedback.learning.result import LearnResult
 from feedback.learning.run import Run, ShowProgress
 from feedback.sources.base import PreferenceSource
@@ -84,18 +85,14 @@ class Preferences(Run):
         try:
             agent = self._start(venv)
             with self.bar() as bar:
-                task = bar.add_task("labels", total=self._rounds, agreement="", result="")
-                for index in range(self.state.round if self.state else 0, self._rounds):
+                task = bar.add_task("labels", total=self.rounds, agreement="", result="")
+                for index in range(self.state.round if self.state else 0, self.rounds):
                     self._round(index, agent, venv, bar, task)
                     self.keep(index, agent, reward_model)
         finally:
             self.questions.close()
             venv.close()
         return self.finish(agent, reward_model, "ppo")
-
-    @property
-    def _rounds(self) -> int:
-        return 1 if self.source is None else self.config.rounds
 
     def _start(self, venv: LearnedReward) -> BaseAlgorithm:
         if self.state is None:
@@ -119,8 +116,8 @@ class Preferences(Run):
         self.ask(index, agent if index else None, model if self.reports else None, lambda: tell("ask", 0.0))
         self.fit(model, lambda done: tell("fit", _FIT * done))
         tell("train", _FIT)
-        last = index == self._rounds - 1
-        goal = self.steps if last else round(self.config.asking * self.steps * (index + 1) / self._rounds)
+        last = index == self.rounds - 1
+        goal = self.steps if last else round(self.config.asking * self.steps * (index + 1) / self.rounds)
         left = max(goal - agent.num_timesteps, 1)
         callbacks: list[BaseCallback] = [
             ShowProgress(bar, task, index + _FIT, index + 1.0, left),
@@ -131,8 +128,8 @@ class Preferences(Run):
         tell("train", 1.0)
 
 
-#: What each algorithm does.
-WAYS: dict[Algorithm, type[Run]] = {"ppo": Preferences, "cpl": Contrastive}
+#: How an agent is made of what people said: a kind of run for every ``algorithm``.
+WAYS: dict[Algorithm, type[Run]] = {"ppo": Preferences, "pebble": Pebble, "cpl": Contrastive}
 
 
 class _Annealing(BaseCallback):

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms import make_model
@@ -122,6 +123,11 @@ class Run(ABC):
     def go(self) -> LearnResult:
         """Do what is left to be done, and return what was achieved."""
 
+    @property
+    def rounds(self) -> int:
+        """Rounds of fitting; one where nobody is asked."""
+        return 1 if self.source is None else self.config.rounds
+
     def worlds(self, count: int | None = None, seed: int | None = None) -> VecEnv:
         """Make worlds of the task, as many as the agent trains in by default."""
         return make_vec_env(
@@ -223,6 +229,8 @@ class Run(ABC):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         agent.save(partial / "agent.zip")
+        if isinstance(agent, OffPolicyAlgorithm):
+            agent.save_replay_buffer(partial / "replay_buffer.pkl")
         reward_model.save(partial / "reward_model.pt")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
