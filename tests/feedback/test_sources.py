@@ -83,6 +83,26 @@ def test_thresholds_follow_what_was_watched(make_segment) -> None:
     assert choice(ties, make_segment([5.0, 0.41], 20), make_segment([5, 0], 21)) == "first"
 
 
+def test_a_second_session_does_not_scale_a_threshold_again(make_segment) -> None:
+    # B-Pref multiplies by its share where it sets a threshold, and before that from the second session on.
+    teacher = make_teacher("equal", horizon=1)
+    for session in range(3):
+        teacher.watch(make_segment([2.0], 10 * session + k) for k in range(10))
+        assert choice(teacher, make_segment([5.0], 90), make_segment([5.19], 91)) == "equal"
+        assert choice(teacher, make_segment([5.0], 90), make_segment([5.21], 91)) == "second"
+
+
+def test_the_stochastic_teacher_errs_where_the_oracle_does_not(make_segment) -> None:
+    # CleanRLHF compares the two probabilities instead of drawing by them.
+    good, bad = make_segment([0.5], 1), make_segment([0.0], 2)
+    rates = {}
+    for name in ("stochastic", "oracle"):
+        teacher = make_teacher(name, horizon=1, seed=2)
+        rates[name] = sum(choice(teacher, good, bad) == "first" for _ in range(1000)) / 1000
+    assert rates["oracle"] == 1.0
+    assert rates["stochastic"] == pytest.approx(1 / (1 + math.exp(-0.5)), abs=0.05)
+
+
 def test_negative_rewards_do_not_turn_thresholds_round(make_segment) -> None:
     shifted, plain = make_teacher("skip", horizon=2), make_teacher("skip", horizon=2)
     plain.watch([make_segment([0.0], 1), make_segment([2.0], 2)])
