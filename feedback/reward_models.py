@@ -46,6 +46,7 @@ from feedback.clips import Segment
 from feedback.evidence import Comparison, Evidence, Instead, Stars
 from feedback.likelihood import Likelihood
 from feedback.reward_network import Batch, RewardNetwork, Sees
+from feedback.semi_supervised import Guesses, cropped
 from mmenvs.space_json import space_from_json, space_to_json
 
 __all__ = ["Comparison", "Endings", "FitReport", "RewardConfig", "RewardModel", "RewardNetwork", "Sees"]
@@ -79,6 +80,11 @@ class RewardConfig:
             for more: what is the same for all steps is left to the numbers about ends.
         weight_decay: Of AdamW.
         held_out: Fraction of the comparisons, rankings and ratings kept for measuring agreement, in [0, 0.5].
+        surf_weight: Weight of answers that the ensemble gives itself to pairs that nobody was asked about,
+            against 1 for those of people; see :mod:`feedback.semi_supervised`. 0 for none.
+        surf_threshold: Probability above which such an answer counts, in [0.5, 1).
+        crop: Least share of a compared segment that is left when it is cropped at random, in (0, 1]; 1 crops
+            nothing.
         bootstrap: Whether each member learns from its own sample with replacement.
         encoder: The encoder of the observations.
     """
@@ -95,6 +101,9 @@ class RewardConfig:
     reward_penalty: float = 0.3
     weight_decay: float = 1e-4
     held_out: float = 0.1
+    surf_weight: float = 0.0
+    surf_threshold: float = 0.99
+    crop: float = 1.0
     bootstrap: bool = True
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
@@ -118,6 +127,12 @@ class RewardConfig:
         for name in ("weight_decay", "reward_penalty"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+        if not 0 <= self.surf_weight < math.inf:
+            raise ValueError(f"surf_weight={self.surf_weight} must be finite and not negative")
+        if not 0.5 <= self.surf_threshold < 1:
+            raise ValueError(f"surf_threshold={self.surf_threshold} must be in [0.5, 1)")
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop={self.crop} must be in (0, 1]")
         if not 0 <= self.held_out <= 0.5:
             raise ValueError(f"held_out={self.held_out} must be in [0, 0.5]")
 
@@ -269,12 +284,18 @@ class RewardModel(nn.Module):
         return dict(zip(names, values.tolist(), strict=True))
 
     def fit(
-        self, evidence: Sequence[Evidence], *, progress: Callable[[float], None] | None = None
+        self,
+        evidence: Sequence[Evidence],
+        *,
+        unlabelled: Sequence[tuple[Segment, Segment]] = (),
+        progress: Callable[[float], None] | None = None,
     ) -> FitReport:
         """Learn from evidence of any kinds, starting from what was learned before.
 
         Args:
             evidence: All that is known.
+            unlabelled: Pairs that nobody was asked about, for ``config.surf_weight``. The ensemble answers
+                them before it learns; one that knows nothing yet is fitted without them first.
             progress: Called with the fraction done, in (0, 1].
 
         Raises:
@@ -282,6 +303,11 @@ class RewardModel(nn.Module):
                 reward which sees what came after cannot tell apart.
         """
         self._check(evidence)
+        guesses = None
+        if unlabelled and self.config.surf_weight:
+            if not all(net.fitted for net in self._nets):
+                self.fit(evidence)
+            guesses = Guesses.of(self, unlabelled, self.config.surf_threshold)
         # What is held out is the same at every fit: chosen by content, so that none is ever learned from.
         kept = [item for item in evidence if not self.is_held_out(item)] or list(evidence)
         held = [item for item in evidence if self.is_held_out(item)] if len(kept) < len(evidence) else []
@@ -300,7 +326,7 @@ class RewardModel(nn.Module):
                 net.fitted.fill_(True)
             loss = math.nan
             for epoch in range(self.config.epochs):
-                loss = self._epoch(net, optimizer, [kept[i] for i in self._rng.permutation(sample)])
+                loss = self._epoch(net, optimizer, [kept[i] for i in self._rng.permutation(sample)], guesses)
                 if progress is not None:
                     progress((index * self.config.epochs + epoch + 1) / total)
             losses.append(loss)
@@ -399,15 +425,29 @@ class RewardModel(nn.Module):
             )
 
     def _epoch(
-        self, net: RewardNetwork, optimizer: torch.optim.Optimizer, evidence: Sequence[Evidence]
+        self,
+        net: RewardNetwork,
+        optimizer: torch.optim.Optimizer,
+        evidence: Sequence[Evidence],
+        guesses: Guesses | None,
     ) -> float:
         total = 0.0
         for begin in range(0, len(evidence), self.config.batch_size):
             batch = evidence[begin : begin + self.config.batch_size]
+            if self.config.crop < 1:
+                batch = cropped(batch, self.config.crop, self._rng)
             losses, rewards = self.losses(net, batch)
             prior = (
                 net.likelihood.prior() / len(evidence) + self.config.reward_penalty * rewards.square().mean()
             )
+            if guesses is not None:
+                guessed = guesses.loss(
+                    lambda segments: net.score(self._batch(segments), self.config.horizon)[0],
+                    len(batch),
+                    self.config.crop,
+                    self._rng,
+                )
+                prior = prior + self.config.surf_weight * guessed.to(prior.device)
             optimizer.zero_grad()
             torch.autograd.backward(losses.mean() + prior)
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -34,12 +34,15 @@ from feedback.learning.curve import Curve
 from feedback.learning.questions import Questions, due
 from feedback.learning.result import LearnResult, percent, result_table
 from feedback.learning.rollouts import collect
+from feedback.queries import sample_pairs
 from feedback.reward_models import FitReport, RewardModel
 from feedback.sources.base import PreferenceSource
 from feedback.store import LabelStore
 from feedback.vec_wrapper import EnvLayout, LearnedReward
 
 _STATE = "state.json"
+#: Pairs without an answer for each with one, SURF's ratio (Park et al. 2022, arXiv:2203.10050).
+_UNLABELLED = 4
 
 
 @dataclass
@@ -97,6 +100,7 @@ class Run(ABC):
         self.source = source
         self.state = _found(config) if resume else None
         self.reports: list[FitReport] = list(self.state.reports) if self.state else []
+        self._shown: list[Segment] = []
         self.began = time.perf_counter()
         probe = self.worlds(1)
         self.space, self.action_space = EnvLayout(probe).space, probe.action_space
@@ -184,7 +188,7 @@ class Run(ABC):
         wanted = due(config.labels, config.rounds, index, questions.asked)
         if not wanted or self.source is None:
             return
-        episodes = self.show(index, agent)
+        self._shown = episodes = self.show(index, agent)
         pairs = questions.choose(episodes, wanted, config.query, reward_model)
         if config.background:
             questions.submit(pairs)
@@ -204,7 +208,7 @@ class Run(ABC):
         evidence = self.questions.evidence
         if not evidence:
             raise ValueError("no question was answered, so there is nothing to learn from")
-        report = reward_model.fit(evidence, progress=progress)
+        report = reward_model.fit(evidence, unlabelled=self._unlabelled(len(evidence)), progress=progress)
         self.reports.append(report)
         return report
 
@@ -327,6 +331,15 @@ class Run(ABC):
         asked, known = self.questions.settled
         state = State(rounds, steps, asked, known, self.reports, folder, _plain(self.config))
         _write(self.config.run_dir / _STATE, asdict(state))
+
+    def _unlabelled(self, answers: int) -> list[tuple[Segment, Segment]]:
+        """Cut pairs that nobody is asked about out of what was shown last, if the reward learns from such."""
+        if not self.config.reward.surf_weight:
+            return []
+        if not self._shown:  # nobody is asked, or not in this round
+            self._shown = self.show(len(self.reports), None)
+        rng = np.random.default_rng((self.config.seed, len(self.reports)))
+        return sample_pairs(self._shown, _UNLABELLED * answers, self.config.query, rng)
 
     def _true_agent(self, algo: str) -> BaseAlgorithm:
         """Train the same agent on the true reward: the yardstick."""
