@@ -28,7 +28,7 @@ from agents.train_config import TrainConfig
 from feedback.learning.callbacks import Learning
 from feedback.learning.config import LearnConfig
 from feedback.learning.novelty import Novelty
-from feedback.learning.replay import give_buffer, relabel
+from feedback.learning.replay import give_buffer, load_buffer, relabel
 from feedback.learning.result import LearnResult
 from feedback.learning.run import Run, ShowProgress
 from feedback.sources.base import PreferenceSource
@@ -104,7 +104,7 @@ class Pebble(Run):
         assert self.state is not None
         folder = self.config.run_dir / self.state.folder
         agent = cast(SAC, load_checkpoint(SAC, folder / "agent.zip", venv, self.config.device))
-        agent.load_replay_buffer(folder / "replay_buffer.pkl")
+        load_buffer(agent, folder / "replay_buffer.pkl")
         self.console.print(f"going on after round {self.state.round} with {agent.num_timesteps:,} steps")
         return agent
 
@@ -123,6 +123,7 @@ class Pebble(Run):
         # The first of these steps are random: SAC's settings say so.
         agent.learn(config.before, callback=ShowProgress(bar, task, 0.0, 0.0, config.before))
         buffer.novelty = None
+        venv.recent.clear()  # what was gained of a reward that nobody had asked for yet
         return agent
 
     def _session(self, index: int, agent: SAC, venv: LearnedReward, bar: Progress, task: TaskID) -> None:

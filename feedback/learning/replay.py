@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -81,6 +83,22 @@ def give_buffer(agent: OffPolicyAlgorithm) -> JudgedBuffer:
     )
     agent.replay_buffer = buffer
     return buffer
+
+
+def load_buffer(agent: OffPolicyAlgorithm, file: Path) -> None:
+    """Give an agent the buffer that was kept beside it.
+
+    Raises:
+        ValueError: If the file is missing or damaged, holds something else, or other worlds than the agent's.
+    """
+    try:
+        agent.load_replay_buffer(file)
+    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, AssertionError) as error:
+        raise ValueError(f"{file} cannot be read as a replay buffer: {error}") from error
+    buffer = agent.replay_buffer
+    if not isinstance(buffer, JudgedBuffer) or buffer.n_envs != agent.n_envs:
+        worlds = getattr(buffer, "n_envs", None)
+        raise ValueError(f"{file} holds a buffer of {worlds} worlds, but the agent has {agent.n_envs}")
 
 
 def relabel(agent: OffPolicyAlgorithm, venv: LearnedReward) -> None:

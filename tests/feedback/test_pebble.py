@@ -21,7 +21,7 @@ from feedback.learning.novelty import Features, Novelty, log_distances
 from feedback.learning.pebble import reset_critic
 from feedback.learning.pebble_config import PebbleConfig
 from feedback.learning.preferences import learn
-from feedback.learning.replay import give_buffer, relabel
+from feedback.learning.replay import give_buffer, load_buffer, relabel
 from feedback.reward_models import RewardConfig, RewardModel
 from feedback.vec_wrapper import EnvLayout, LearnedReward
 
@@ -170,6 +170,7 @@ OPTIONS = """
     --algorithm pebble --labels 12 --rounds 2 --steps 260 --collect-steps 30 --eval-episodes 2 --device cpu
     --no-compare --bonus 0.05 --query.length 8 --reward.horizon 8 --reward.epochs 2 --reward.members 2
     --pebble.random-steps 60 --pebble.explore-steps 60 --pebble.reset-updates 5 --pebble.gradient-steps 1
+    --reward.surf-weight 1 --reward.surf-threshold 0.6 --reward.crop 0.7
 """
 
 
@@ -224,6 +225,25 @@ def test_a_killed_run_goes_on_with_its_buffer(tmp_path, monkeypatch) -> None:
     assert result.labels == 9 and len(result.reports) == 3
     # The second fit relabels as many steps as before the kill.
     assert len(sizes) == 4 and sizes[2] == sizes[1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off", "worlds"])
+def test_a_buffer_that_cannot_be_used_is_named(tmp_path, damage) -> None:
+    agent, venv = sac("box")
+    file = tmp_path / "replay_buffer.pkl"
+    agent.save_replay_buffer(file)
+    kept = agent.replay_buffer.rewards.copy()
+    load_buffer(agent, file)
+    np.testing.assert_array_equal(agent.replay_buffer.rewards, kept)
+    if damage == "missing":
+        file.unlink()
+    elif damage == "cut off":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        agent.n_envs = 5
+    with pytest.raises(ValueError, match=r"replay_buffer\.pkl"):
+        load_buffer(agent, file)
+    venv.close()
 
 
 def test_what_pebble_cannot_do_is_said(tmp_path) -> None:
