@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from feedback_toy import ENV_ID
+from feedback_toy import ENV_ID, SLIDE_ID
 
+from agents.algorithm_config import PPOConfig, SACConfig
+from agents.algorithms import make_model
+from agents.config import EncoderConfig
 from agents.vec_env import make_vec_env
+from feedback.learning.callbacks import Learning
 from feedback.learning.config import LearnConfig
 from feedback.reward_models import RewardConfig, RewardModel
 from feedback.vec_wrapper import EnvLayout, LearnedReward, after_step
@@ -23,6 +29,11 @@ def wrapped(gamma: float | None, scale: float = 1.0, worlds: int = 6) -> Learned
             net.absorbing.fill_(-0.5)
             net.scale.fill_(2.0)
     return LearnedReward(venv, model, gamma=gamma, scale=scale)
+
+
+def sliding() -> LearnedReward:
+    venv = make_vec_env(SLIDE_ID, 2, seed=0)
+    return LearnedReward(venv, RewardModel(EnvLayout(venv).space, venv.action_space, seed=0))
 
 
 def test_a_step_is_worth_what_came_of_it_and_an_end_what_was_learned_of_ends() -> None:
@@ -73,6 +84,26 @@ def test_runes_weight_fades_with_the_steps() -> None:
     # 0.05 (1 - 0.5)^t
     assert [config.bonus_at(step) for step in (0, 1, 3)] == [0.05, 0.025, 0.00625]
     assert LearnConfig(ENV_ID).bonus_at(5) == 0
+
+
+@pytest.mark.parametrize("algo", ["ppo", "sac"])
+def test_training_lets_the_bonus_fade_and_fits_again_for_new_answers(algo) -> None:
+    venv = wrapped(gamma=None, worlds=2) if algo == "ppo" else sliding()
+    questions = SimpleNamespace(evidence=[0] * 4, check=lambda: None)
+    config = LearnConfig(ENV_ID, bonus=0.4, bonus_decay=0.1, background=True, refit_every=2)
+    run = SimpleNamespace(config=config, questions=questions, steps=8, note=lambda *_: None)
+    fits = []
+    callback = Learning(run, venv, lambda: fits.append(len(questions.evidence)))
+    settings = PPOConfig(n_steps=2, batch_size=4) if algo == "ppo" else SACConfig(train_freq=2)
+    agent = make_model(algo, settings, EncoderConfig(), venv, seed=0, device="cpu")
+    questions.evidence.append(1)
+    agent.learn(8, callback=callback)
+    # Two steps of two worlds in a rollout: the last one begins after four.
+    assert venv.bonus == pytest.approx(0.4 * 0.9**4)
+    assert fits == []
+    questions.evidence.append(1)
+    agent.learn(8, callback=callback, reset_num_timesteps=False)
+    assert fits == [6]
 
 
 @pytest.mark.parametrize(("field", "value"), [("bonus", -0.1), ("bonus", np.inf), ("bonus_decay", 1.0)])
