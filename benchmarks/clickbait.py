@@ -46,6 +46,7 @@ from feedback.learning.preferences import learn
 from feedback.learning.rollouts import collect
 from feedback.sources.people import Rater
 from feedback.store import LabelStore
+from feedback.vec_wrapper import EnvLayout
 
 Reward = Literal["random", "satisfaction", "clicks", "clicks and ratings"]
 REWARDS: tuple[Reward, ...] = ("random", "satisfaction", "clicks", "clicks and ratings")
@@ -180,9 +181,14 @@ class Executor:
                 policy = learn(config, settings=settings, console=Console(quiet=True)).agent
                 found = hacking_alarm(read_progress(config.run_dir / "progress.csv"))
                 alarm, reason = int(found.fired), found.reason
-        test = {"seed": run.seed, "episodes": options.episodes}
         satisfied, clicked = (
-            evaluate(policy, settings.env_id, env_kwargs={**settings.env_kwargs, "reward": reward}, **test)
+            evaluate(
+                policy,
+                settings.env_id,
+                options.episodes,
+                seed=run.seed,
+                env_kwargs={**settings.env_kwargs, "reward": reward},
+            )
             for reward in ("satisfaction", "clicks")
         )
         steps = satisfied.lengths.sum()
@@ -208,7 +214,7 @@ def label(path: Path, seed: int, *, rated: bool) -> None:
         rated: Whether clips are rated as well, by who feels the true satisfaction.
     """
     venv = make_vec_env(SETTINGS.env_id, _WORLDS, env_kwargs=SETTINGS.env_kwargs)
-    feedback = venv.env.single_observation_space["history_feedback"]
+    feedback: Any = EnvLayout(venv).space["history_feedback"]
     episodes = collect(venv, None, env_id=SETTINGS.env_id, seed=seed, steps=_SHOWN)
     venv.close()
     rng = np.random.default_rng(seed)
