@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from agents.algorithm_config import PPOConfig
+from agents.config import EncoderConfig, HistoryConfig
 from agents.defaults import DEFAULTS
 from agents.train_config import TrainConfig
+from feedback.queries import QueryConfig
+from feedback.reward_models import RewardConfig
 
 #: Worlds of every agent.
 _WORLDS = 64
@@ -31,7 +35,7 @@ TASKS: dict[str, TrainConfig] = {
     ),
     "recommender": TrainConfig(
         "mmenvs/Recommender-v0",
-        steps=120_000,
+        steps=200_000,
         num_envs=_WORLDS,
         env_kwargs={
             "candidates": 4,
@@ -42,4 +46,23 @@ TASKS: dict[str, TrainConfig] = {
         ppo=PPOConfig(9e-4, anneal=True, n_steps=32, batch_size=256, n_epochs=3, gamma=0.5, ent_coef=0.003),
         device="cpu",
     ),
+}
+
+#: Name to what learning from people does otherwise than by default.  Who judges a recommender looks at what
+#: users do, not at who they are; a page is judged by itself, so that clips are short; and that a user left
+#: says little.
+RECIPES: dict[str, dict[str, Any]] = {
+    "path": {},
+    "highway": {},
+    "recommender": {
+        "rounds": 4,
+        "asking": 0.2,
+        "query": QueryConfig(length=4, end_fraction=0.1),
+        "reward": RewardConfig(
+            horizon=4,
+            keys=("history_feedback",),
+            learning_rate=3e-3,
+            encoder=EncoderConfig(history=HistoryConfig(encoder="gru", features=16)),
+        ),
+    },
 }

@@ -3,8 +3,8 @@
     python -m benchmarks.preferences [--studies main teachers curve active] [--tasks path highway recommender]
         [--seeds 5] [--jobs 2] [--out benchmarks/results] [--report-only]
 
-On each task PPO learns from the true reward, and from a reward that was learned from comparisons of clips of
-16 steps.  What counts is the gain in true return over random actions on the same 200 test scenarios, as a
+On each task PPO learns from the true reward, and from a reward that was learned from comparisons of short
+clips.  What counts is the gain in true return over random actions on the same 200 test scenarios, as a
 share of what the true reward's agent gains.
 
 * ``main``: 200 answers of the oracle, against the true reward; asked: 0.95 of it.
@@ -41,11 +41,10 @@ from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.training import train
 from benchmarks.keeping import append_rows, keep_csv, load_rows
 from benchmarks.pool import results
-from benchmarks.preference_tasks import TASKS
+from benchmarks.preference_tasks import RECIPES, TASKS
 from feedback.acquisition import Acquisition
 from feedback.learning.config import LearnConfig, TeacherName
 from feedback.learning.preferences import learn
-from feedback.queries import QueryConfig
 
 Study = Literal["main", "teachers", "curve", "active"]
 Policy = Literal["random", "true", "learned"]
@@ -243,20 +242,19 @@ class Executor:
 
     def _config(self, run: Run, steps: int, folder: Path) -> LearnConfig:
         task = TASKS[run.task]
-        default = LearnConfig(task.env_id)
+        recipe = LearnConfig(task.env_id, **RECIPES[run.task])
         return replace(
-            default,
+            recipe,
             teacher=run.teacher,  # type: ignore[arg-type]
             labels=run.labels,
-            rounds=min(default.rounds, max(run.labels // 8, 1)),
+            rounds=min(recipe.rounds, max(run.labels // 8, 1)),
             steps=steps,
             seed=run.seed,
             out=folder,
             compare=False,
             eval_episodes=self.options.episodes,
             device="cpu",
-            query=QueryConfig(method=run.method),  # type: ignore[arg-type]
-            reward=replace(default.reward, encoder=task.encoder),
+            query=replace(recipe.query, method=run.method),  # type: ignore[arg-type]
         )
 
 

@@ -70,6 +70,10 @@ class RewardConfig:
         horizon: Steps that segments are asked to have [steps].
         sees: Whether the reward of a step is read from the observation ``"before"`` or ``"after"`` it. What
             came of an action is easier to judge, and to learn, than what may come of it.
+        keys: What of the observation the reward is read from; None for everything. A reward that can depend
+            on little needs few labels.
+        look: Most steps of a segment that a gradient step looks at [steps]; those of a longer one are drawn
+            anew every time and stand for the others.
         noise: Assumed probability of a random answer, in [0, 1).
         robust: How little a comparison counts that the model is sure is wrong, the q of
             :func:`~feedback.losses.generalised_cross_entropy`, in [0, 1].
@@ -93,6 +97,8 @@ class RewardConfig:
     hidden: int = 64
     horizon: int = 16
     sees: Sees = "after"
+    keys: tuple[str, ...] | None = None
+    look: int = 16
     noise: float = 0.1
     robust: float = 0.0
     epochs: int = 8
@@ -113,7 +119,7 @@ class RewardConfig:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        for name in ("members", "hidden", "horizon", "epochs", "batch_size"):
+        for name in ("members", "hidden", "horizon", "look", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.sees not in get_args(Sees):
@@ -203,13 +209,14 @@ class RewardModel(nn.Module):
         if not isinstance(observation_space, spaces.Dict):
             observation_space = spaces.Dict({"observation": observation_space})
         self.observation_space, self.action_space = observation_space, action_space
+        self._read = _read(observation_space, self.config.keys)
         self._rng = np.random.default_rng(seed)
         # The weights come from this model's seed and leave torch's global stream as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.members = nn.ModuleList(
                 RewardNetwork(
-                    observation_space,
+                    self._read,
                     action_space,
                     self.config.encoder,
                     self.config.hidden,
@@ -239,7 +246,7 @@ class RewardModel(nn.Module):
         parts = []
         for begin in range(0, len(actions), batch_size):
             piece = slice(begin, begin + batch_size)
-            seen = {key: self._tensor(value[piece]) for key, value in observations.items()}
+            seen = {key: self._tensor(observations[key][piece]) for key in self._read}
             done = self._tensor(actions[piece])
             parts.append(torch.stack([(net(seen, done) - net.absorbing) / net.scale for net in self._nets]))
         rewards = torch.cat(parts, dim=1)
@@ -465,10 +472,19 @@ class RewardModel(nn.Module):
                 if places.setdefault(id(segment), len(unique)) == len(unique):
                     unique.append(segment)
         order = [places[id(segment)] for item in evidence for segment in item.segments]
-        batch = self._batch(unique)
+        whole = {id(segment) for item in evidence if not _scored(item) for segment in item.segments}
+        chosen = [self._some(len(segment), whole=id(segment) in whole) for segment in unique]
+        batch = Batch.of(unique, self.config.sees, tuple(self._read), self.device, chosen)
         scores, rewards = net.score(batch, self.config.horizon)
-        steps = torch.split(rewards, [len(segment) for segment in unique])
+        steps = torch.split(rewards, batch.shown.tolist())
         return net.likelihood(evidence, scores[order], [steps[place] for place in order]), rewards
+
+    def _some(self, length: int, *, whole: bool) -> NDArray[np.int64] | slice:
+        """Return which steps of a segment a gradient step looks at: of a long one some that are drawn."""
+        most = self.config.look
+        if whole or length <= most:
+            return slice(None)
+        return np.sort(self._rng.choice(length, most, replace=False))
 
     def _normalise(self, segments: Sequence[Segment]) -> None:
         """Set each member's scale: the root mean square over the data of r minus r_o."""
@@ -501,7 +517,7 @@ class RewardModel(nn.Module):
         self.temperature.fill_(float(candidates[np.log(chances + 1e-9).mean(1).argmax()]))
 
     def _batch(self, segments: Sequence[Segment]) -> Batch:
-        return Batch.of(segments, self.config.sees, self.device)
+        return Batch.of(segments, self.config.sees, tuple(self._read), self.device)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(array, device=self.device)
@@ -533,6 +549,15 @@ def _start_with_ends(net: RewardNetwork, evidence: Sequence[Evidence], config: R
     with torch.no_grad():
         for end, value in zip((net.failure, net.absorbing, net.arrival, net.goal), weights, strict=True):
             end.fill_(float(value))
+
+
+def _read(space: spaces.Dict, keys: tuple[str, ...] | None) -> spaces.Dict:
+    """Return the part of an observation space that the reward is read from."""
+    if keys is None:
+        return space
+    if not keys or set(keys) - set(space):
+        raise ValueError(f"keys={keys} must be among {sorted(space)}")
+    return spaces.Dict({key: space[key] for key in keys})
 
 
 def decided_pairs(evidence: Sequence[Evidence]) -> list[tuple[Segment, Segment]]:

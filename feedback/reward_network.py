@@ -79,6 +79,7 @@ class RewardNetwork(nn.Module):
         """
         rewards = self(batch.observations, batch.actions)
         sums = rewards.new_zeros(len(batch.lengths)).index_add(0, batch.owner, rewards)
+        sums = sums * (batch.lengths / batch.shown)
         after_end = torch.where(batch.failed, self.absorbing, self.goal)
         at_end = torch.where(batch.failed, self.failure, self.arrival)
         ended = sums + at_end + (horizon - batch.lengths) * after_end
@@ -94,6 +95,7 @@ class Batch:
         actions: Shape (steps, *action shape).
         owner: Segment of each step, shape (steps,).
         lengths: Steps of each segment, shape (segments,).
+        shown: Those of them that are in the batch and stand for the others, likewise.
         ended: Whether the episode ended with the segment, shape (segments,).
         failed: Whether it ended short of its goal, shape (segments,).
     """
@@ -102,23 +104,45 @@ class Batch:
     actions: Tensor
     owner: Tensor
     lengths: Tensor
+    shown: Tensor
     ended: Tensor
     failed: Tensor
 
     @classmethod
-    def of(cls, segments: Sequence[Segment], sees: Sees, device: torch.device) -> Batch:
-        """Lay segments end to end."""
+    def of(
+        cls,
+        segments: Sequence[Segment],
+        sees: Sees,
+        keys: Sequence[str],
+        device: torch.device,
+        chosen: Sequence[NDArray[np.int64] | slice] | None = None,
+    ) -> Batch:
+        """Lay segments end to end.
+
+        Args:
+            segments: The segments.
+            sees: Whether what was seen before or after each step counts.
+            keys: Which keys of it.
+            device: Where the tensors shall be.
+            chosen: The steps of each segment that go into the batch; None for all.
+        """
         seen = [segment.observations if sees == "before" else segment.after for segment in segments]
-        lengths = np.array([len(segment) for segment in segments])
+        steps = [slice(None)] * len(segments) if chosen is None else chosen
+        actions = [segment.actions[some] for segment, some in zip(segments, steps, strict=True)]
+        shown = np.array([len(some) for some in actions])
 
         def tensor(array: NDArray[Any]) -> Tensor:
             return torch.as_tensor(array, device=device)
 
         return cls(
-            observations={key: tensor(np.concatenate([part[key] for part in seen])) for key in seen[0]},
-            actions=tensor(np.concatenate([segment.actions for segment in segments])),
-            owner=tensor(np.repeat(np.arange(len(segments)), lengths)),
-            lengths=tensor(lengths),
+            observations={
+                key: tensor(np.concatenate([part[key][some] for part, some in zip(seen, steps, strict=True)]))
+                for key in keys
+            },
+            actions=tensor(np.concatenate(actions)),
+            owner=tensor(np.repeat(np.arange(len(segments)), shown)),
+            lengths=tensor(np.array([len(segment) for segment in segments])),
+            shown=tensor(shown),
             ended=tensor(np.array([segment.terminated for segment in segments])),
             failed=tensor(np.array([segment.failed for segment in segments])),
         )

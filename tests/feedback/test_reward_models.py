@@ -153,3 +153,35 @@ def test_wrong_arguments_are_named() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="a segment has 6 steps, but horizon=4"):
         model.fit([compare(toy_segment(rng), toy_segment(rng))])
+
+
+def test_a_reward_may_be_read_from_a_part_of_the_observation() -> None:
+    config = RewardConfig(horizon=6, members=1, keys=("state",))
+    model = RewardModel(SPACE, ACTIONS, config, seed=0)
+    steps = toy_segment(np.random.default_rng(0), 20)
+    dark = {**steps.observations, "camera": np.zeros_like(steps.observations["camera"])}
+    np.testing.assert_array_equal(
+        model.predict(steps.observations, steps.actions)[0], model.predict(dark, steps.actions)[0]
+    )
+    assert model.scores([steps.cut(0, 6)]).shape == (1, 1)
+    for keys in ((), ("sound",)):
+        with pytest.raises(ValueError, match=r"keys=.* must be among \['camera', 'state'\]"):
+            RewardModel(SPACE, ACTIONS, RewardConfig(keys=keys))
+
+
+def test_some_steps_of_a_long_segment_stand_for_all_of_them() -> None:
+    rng = np.random.default_rng(0)
+    pairs = [Comparison(toy_segment(rng, 40), toy_segment(rng, 40), (1.0, 0.0)) for _ in range(4)]
+    few = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=40, members=1, look=10), seed=0)
+    whole = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=40, members=1, look=40), seed=0)
+    for model in (few, whole):
+        model._nets[0].likelihood.meet([""])
+    exact, rewards = whole.losses(whole._nets[0], pairs)
+    assert rewards.shape == (4 * 2 * 40,)
+    drawn = [few.losses(few._nets[0], pairs) for _ in range(40)]
+    assert all(steps.shape == (4 * 2 * 10,) for _, steps in drawn)
+    means = torch.stack([losses.detach() for losses, _ in drawn])
+    assert means.std(0).min() > 0
+    torch.testing.assert_close(means.mean(0), exact.detach(), atol=0.05, rtol=0.05)
+    # What is told afterwards looks at every step.
+    np.testing.assert_allclose(few.scores([pairs[0].first]), whole.scores([pairs[0].first]), rtol=1e-5)
