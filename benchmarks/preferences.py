@@ -355,7 +355,7 @@ def plot(summaries: Sequence[Summary], path: Path) -> bool:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(summary.task for summary in summaries))
+    names = [name for name in TASKS if any(summary.task == name for summary in summaries)]
     figure = Figure(figsize=(4.4 * len(names), 6.6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(2, len(names), squeeze=False)
@@ -385,9 +385,11 @@ def _draw_curve(axes: Any, name: str, summaries: Sequence[Summary]) -> None:
     axes.set(title=name, xlabel="labels", xscale="log", ylabel="share of the true reward's gain")
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
+    axes.set_ylim(0.0, 1.45)
+    axes.set_xlim(20, 900)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _draw_teachers(axes: Any, summaries: Sequence[Summary]) -> None:
@@ -397,6 +399,7 @@ def _draw_teachers(axes: Any, summaries: Sequence[Summary]) -> None:
     error = [mean - [s.share_low for s in own], [s.share_high for s in own] - mean] if own else None
     colours = ["tab:blue" if s.teacher == "oracle" else "tab:green" for s in own]
     axes.bar([s.teacher for s in own], mean, yerr=error, color=colours, error_kw={"capsize": 3, "lw": 1})
+    axes.set(ylim=(0.0, 1.45), xlim=(-0.7, 5.7))
     if own and own[0].teacher == "oracle":
         axes.axhline(0.8 * own[0].share, color="gray", ls=":", lw=1, label="0.8 of the oracle's")
         axes.legend(frameon=False, fontsize=8)
