@@ -206,6 +206,7 @@ class EvidenceConfig:
             Traces are many, and all are biased in the same way.
         most: Largest factor by which implicit feedback counts more for being seldom seen; caps one over the
             propensity.
+        actions: Whether takeovers and corrections count, which compare actions at the same observation.
         opponents: Other clips that each demonstration is preferred to.
         seed: Seed of the choice of those.
     """
@@ -214,6 +215,7 @@ class EvidenceConfig:
     delay: tuple[int, int] = (0, 4)
     trust: float = 0.1
     most: float = 10.0
+    actions: bool = True
     opponents: int = 4
     seed: int = 0
 
@@ -319,6 +321,8 @@ class _Reader:
             return [self._window(label)]
         if isinstance(label, Implicit):
             return [self._trace(label)]
+        if isinstance(label, Intervention | Correction) and not self._config.actions:
+            raise _LeftOut("takeovers and corrections, which take a reward of reward.sees='before'")
         if isinstance(label, Intervention):
             done = self._segment(label.clip)
             return [_instead(done, label.person_actions, label.agent_actions, who)]

@@ -40,6 +40,7 @@ class Questions:
         *,
         space: spaces.Dict,
         horizon: int,
+        actions: bool = True,
         asked: int = 0,
         known: int = 0,
         seed: int = 0,
@@ -52,13 +53,15 @@ class Questions:
             env_id: What the segments are of.
             space: Observation space of one world.
             horizon: Steps of a segment [steps].
+            actions: Whether takeovers and corrections count; see :class:`~feedback.evidence.EvidenceConfig`.
             asked: Questions of a run that this one goes on with, the unanswered ones included.
             known: Judgements that were known when so many were asked.
             seed: Seed of the choice of questions.
         """
         self._source, self._store = source, store
         self._clips = ClipFolder(store.clip_folder)
-        found = evidence_of(store, self._clips, env_id, EvidenceConfig(horizon=horizon), space=space)
+        reading = EvidenceConfig(horizon=horizon, actions=actions)
+        found = evidence_of(store, self._clips, env_id, reading, space=space)
         self.left_out = found.left_out
         self._evidence: list[Evidence] = list(found.evidence)
         self._lock = threading.Lock()

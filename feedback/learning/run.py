@@ -111,6 +111,7 @@ class Run(ABC):
             config.env_id,
             space=self.space,
             horizon=config.query.length,
+            actions=config.reward.sees == "before",
             asked=self.state.asked if self.state else 0,
             known=self.state.known if self.state else 0,
             seed=config.seed,

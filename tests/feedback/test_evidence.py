@@ -92,6 +92,16 @@ def test_every_kind_of_label_becomes_evidence(store) -> None:
     assert all(len(item.first) == 6 and item.target == (1.0, 0.0) for item in shown)
 
 
+def test_takeovers_are_left_out_of_a_reward_that_cannot_learn_from_them(store) -> None:
+    clips = ClipFolder(store.clip_folder)
+    clip = clips.add(piece(np.random.default_rng(0)))
+    zeros, ones = (0,) * 6, (1,) * 6
+    store.add(Intervention(clip=clip, agent_actions=zeros, person_actions=ones, labeller="alice"))
+    found = evidence_of(store, clips, "Toy-v0", EvidenceConfig(actions=False))
+    assert found.evidence == ()
+    assert found.left_out == {"takeovers and corrections, which take a reward of reward.sees='before'": 1}
+
+
 def test_what_does_not_fit_is_left_out_with_the_reason(store) -> None:
     clips, rng = ClipFolder(store.clip_folder), np.random.default_rng(1)
     good, gone, damaged = (piece(rng) for _ in range(3))
