@@ -24,9 +24,10 @@ class AcceleratedPPO(PPO):
     """PPO of Stable-Baselines3 without its copies: same arguments, same saved models, same learning.
 
     On a CPU and with its defaults it learns the weights of ``PPO`` up to rounding; on some processors bit for
-    bit, as long as no episode runs out of time.  What differs is where rollouts are kept (:class:`~agents.device_buffer.DeviceRolloutBuffer`), that the critic judges all worlds that ran
-    out of time at once, and that nothing waits for the device before a minibatch is done.  A model that one
-    of the two saved, the other loads.
+    bit, as long as no episode runs out of time.  What differs is where rollouts are kept
+    (:class:`~agents.device_buffer.DeviceRolloutBuffer`), that the critic judges all worlds that ran out of
+    time at once, and that nothing waits for the device before a minibatch is done.  A model that one of the
+    two saved, the other loads.
 
     Attributes:
         autocast: Whether networks compute in bfloat16 where that is safe; weights stay float32.
