@@ -13,7 +13,7 @@ quickstart: $(STAMP)  ## train a multimodal agent and show how well it drives
 	$(BIN)/python -m agents quickstart
 
 test: $(STAMP)  ## run the whole test suite
-	@echo ">>> running the tests; about ten minutes on two cores"
+	@echo ">>> running the tests; about twelve minutes on two cores"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 lint: $(STAMP)  ## check style and types
