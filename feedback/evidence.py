@@ -94,8 +94,24 @@ class Order:
         return tuple(combinations(self.segments, 2))
 
 
+class _Single:
+    """What is said of one segment by itself."""
+
+    segment: Segment
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segment."""
+        return (self.segment,)
+
+    @property
+    def pairs(self) -> tuple[tuple[Segment, Segment], ...]:
+        """None: what is said of one does not compare."""
+        return ()
+
+
 @dataclass(frozen=True)
-class Stars:
+class Stars(_Single):
     """A segment got some of a number of stars.
 
     Attributes:
@@ -110,19 +126,9 @@ class Stars:
     best: int = 5
     labeller: str = ""
 
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The segment."""
-        return (self.segment,)
-
-    @property
-    def pairs(self) -> tuple[tuple[Segment, Segment], ...]:
-        """None: one rating by itself does not compare."""
-        return ()
-
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(_Single):
     """A number was said about one of the last steps of a segment.
 
     Attributes:
@@ -154,16 +160,6 @@ class Judged:
                 )
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise ValueError(f"weight={self.weight} must be finite and positive")
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The segment."""
-        return (self.segment,)
-
-    @property
-    def pairs(self) -> tuple[tuple[Segment, Segment], ...]:
-        """None: one number by itself does not compare."""
-        return ()
 
 
 @dataclass(frozen=True)
