@@ -133,9 +133,9 @@ class HistoryConfig:
     """Past events.
 
     Attributes:
-        encoder: ``convolutional`` along time, ``gru`` or ``transformer``.
+        encoder: ``convolutional`` along time, ``gru``, ``transformer``, or ``newest``: the last event alone.
         channels: Channels of each convolution of ``convolutional``.
-        features: Size of the embedding, and of each event in the other two.
+        features: Size of the embedding, and of each event in the others.
     """
 
     channels: tuple[int, ...] = (32, 16)

@@ -17,7 +17,12 @@ from gymnasium.spaces import Space
 
 from agents.config import EncoderConfig
 from agents.encoders.base import Encoded, ModalityEncoder
-from agents.encoders.history import GRUHistoryEncoder, HistoryEncoder, TransformerHistoryEncoder
+from agents.encoders.history import (
+    GRUHistoryEncoder,
+    HistoryEncoder,
+    NewestEventEncoder,
+    TransformerHistoryEncoder,
+)
 from agents.encoders.image import ImageEncoder, PictureEncoder
 from agents.encoders.image_deep import ImpalaEncoder, NatureEncoder
 from agents.encoders.objects import ObjectsEncoder
@@ -40,6 +45,7 @@ __all__ = [
     "MiniLMEncoder",
     "ModalityEncoder",
     "NatureEncoder",
+    "NewestEventEncoder",
     "ObjectsEncoder",
     "PictureEncoder",
     "PointNetEncoder",
@@ -73,6 +79,7 @@ ENCODERS: dict[str, dict[str, Callable[[Space[Any], EncoderConfig], ModalityEnco
         "convolutional": HistoryEncoder,
         "gru": GRUHistoryEncoder,
         "transformer": TransformerHistoryEncoder,
+        "newest": NewestEventEncoder,
     },
     "tokens": {"gru": TokensEncoder, "transformer": TransformerTokensEncoder, "minilm": MiniLMEncoder},
 }

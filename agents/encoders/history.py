@@ -97,6 +97,24 @@ class GRUHistoryEncoder(EventReader):
         return Encoded(states[:, -1], states)
 
 
+class NewestEventEncoder(EventReader):
+    """``newest``: the newest event alone, for what depends on nothing else, as a reward often does."""
+
+    def __init__(self, space: Space[Any], config: EncoderConfig) -> None:
+        """Build the network; see :class:`HistoryEncoder`."""
+        super().__init__(space)
+        _, features = self._space.structure
+        size = config.history.features
+        self.embed = nn.Sequential(nn.Linear(features, size), nn.ReLU())
+        self.features_dim = size
+        self.parts_shape = (1, size)
+
+    def encode(self, observation: Tensor) -> Encoded:
+        """Encode the last event of histories."""
+        states = self.embed(self.events(observation)[:, -1:])
+        return Encoded(states[:, 0], states)
+
+
 class TransformerHistoryEncoder(EventReader):
     """``transformer``: events attend to each other; the features are what became of the newest."""
 

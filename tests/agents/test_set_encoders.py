@@ -115,6 +115,21 @@ def test_histories(name: str) -> None:
     assert not torch.allclose(encoder(oldest), encoded.summary)
 
 
+def test_the_newest_event_alone() -> None:
+    space = History(5, 3)
+    encoder = make_encoder("h", space, EncoderConfig(history=HistoryConfig(encoder="newest", features=8)))
+    wire = sample(space)
+    encoded = encoder.encode(wire)
+    assert encoded.summary.shape == (4, encoder.features_dim) == (4, 8)
+    assert encoded.parts.shape == (4, *encoder.parts_shape)
+    check_gradients(encoder, encoder(wire))
+    older, newest = wire.clone(), wire.clone()
+    older[:, :12] *= -1
+    newest[:, 12:] *= -1
+    torch.testing.assert_close(encoder(older), encoded.summary)
+    assert not torch.allclose(encoder(newest), encoded.summary)
+
+
 @pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_sentences(name: str) -> None:
     space = Tokens(6, 10)
