@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,6 +53,7 @@ class LearnedReward(VecEnvWrapper):
         self._gamma, self.scale = gamma, scale
         self._layout = EnvLayout(venv)
         self._returns = np.zeros(venv.num_envs)
+        self._rewards: list[tuple[float, float]] = []
         self._seen: dict[str, NDArray[Any]] = {}
         self._actions: NDArray[Any] = np.empty(0)
 
@@ -79,12 +81,24 @@ class LearnedReward(VecEnvWrapper):
             arrived[world] = succeeded(infos[world])
         rewards = self.judge(seen, self._actions, terminated, arrived)
         self._returns += rewards
+        self._rewards.append((float(rewards.mean()), float(true_rewards.mean())))
         self.recent.extend(self._returns[dones].tolist())
         self._returns[dones] = 0.0
         self._seen = self._layout.undo(observations)
         for info, reward in zip(infos, true_rewards.tolist(), strict=True):
             info["true_reward"] = reward
         return observations, (self.scale * rewards).astype(np.float32), dones, infos
+
+    def take_means(self) -> tuple[float, float]:
+        """Return the mean learned and true reward of a step since the last call; NaN without any step.
+
+        Unlike sums over episodes they do not depend on which episodes have ended, nor on how long those are.
+        """
+        steps, self._rewards = self._rewards, []
+        if not steps:
+            return math.nan, math.nan
+        learned, true = np.mean(steps, axis=0).tolist()
+        return learned, true
 
     def judge(
         self,

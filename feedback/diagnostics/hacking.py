@@ -1,4 +1,4 @@
-r"""An alarm for reward hacking: the learned return rises while what it stands for falls.
+r"""An alarm for reward hacking: the learned reward rises while what it stands for falls.
 
 An agent that has found a hole in a learned reward gets more and more of it and does worse and worse
 (Gao et al. 2023, arXiv:2210.10760, call it overoptimisation; Goodhart's law).  Here a trend is what
@@ -41,10 +41,12 @@ class AlarmConfig:
     """When the alarm fires.
 
     Attributes:
-        window: Evaluation points that are looked at together, at least 6.
+        window: Evaluation points that are looked at together, at least 6; twice and four times as many are
+            looked at as well, where there are so many.
         level: Probability by which a trend may be seen where there is none, in (0, 0.5), shared out among the
-            windows that do not overlap (Bonferroni).  With the default, fewer than 5 % of runs without a
-            trend in the truth fire, even where the learned return always rises and neighbours correlate by ½.
+            windows that do not overlap and the series (Bonferroni).  With the default, fewer than 5 % of runs
+            without a trend in the truth fire, even where the learned return always rises and neighbours
+            correlate by ½.
     """
 
     window: int = 16
@@ -80,11 +82,13 @@ class Trend:
 
 
 def hacking_alarm(progress: TrainingProgress, config: AlarmConfig | None = None) -> Alarm:
-    """Look through a run for a window in which the learned return rises and the truth falls.
+    """Look through a run for a window in which what is learned from rises and the truth falls.
 
-    The truth is the true return, or the agreement on held-out pairs.  Agreement is looked at once per
-    fit, as it cannot change between two, and so counts only in runs of at least six fits; its trend is over
-    as many fits as a window has points.
+    Looked at are the return of an episode and the reward of a step, each beside the true one: an agent that
+    climbs the reward of a step may make episodes so short that the learned return falls as well.  The truth
+    may also be the agreement on held-out pairs.  Agreement is looked at once per fit, as it cannot change
+    between two, and so counts only in runs of at least six fits; its trend is over as many fits as a window
+    has points.
 
     The reward model's scale may change with every fit: a jump of the learned return at a fit is no proof of
     a better agent.  It is one point of a window, and the test looks at ranks.
@@ -97,25 +101,51 @@ def hacking_alarm(progress: TrainingProgress, config: AlarmConfig | None = None)
         The first window that fires, or why none does.
     """
     settings = config or AlarmConfig()
-    if len(progress.steps) < _FEWEST:
-        return Alarm(False, None, f"{len(progress.steps)} points are fewer than {_FEWEST}", judged=False)
-    refit = np.r_[True, np.diff(progress.labels) != 0] & np.isfinite(progress.held_out_agreement)
-    agreements = np.where(refit, progress.held_out_agreement, np.nan)
-    counts = [int(np.isfinite(series).sum()) for series in (progress.true_return, agreements)]
-    if np.isfinite(progress.learned_return).sum() < _FEWEST or max(counts) < _FEWEST:
-        reason = "the learned return, or both true return and held-out agreement, are known too seldom"
+    points = len(progress.steps)
+    if points < _FEWEST:
+        return Alarm(False, None, f"{points} points are fewer than {_FEWEST}", judged=False)
+    tests = _tests(progress)
+    if not tests:
+        reason = "what is learned from, or both the true reward and held-out agreement, are known too seldom"
         return Alarm(False, None, reason, judged=False)
-    level = settings.level / max(len(progress.steps) / settings.window, 1.0)
-    for end in range(_FEWEST, len(progress.steps) + 1):
-        learned = _trailing(progress, progress.learned_return, end, settings.window)
-        if learned is None or learned[0].rising >= level:
-            continue
-        for name, series in (("true return", progress.true_return), ("held-out agreement", agreements)):
-            truth = _trailing(progress, series, end, settings.window)
-            if truth is not None and truth[0].falling < level:
-                begin = max(learned[1], truth[1])
-                return Alarm(True, begin, _reason(name, begin, int(progress.steps[end - 1]), learned, truth))
-    return Alarm(False, None, "the learned return never rose while true return or held-out agreement fell")
+    windows = _windows(settings.window, points)
+    looks = sum(max(points / window, 1.0) for window in windows) * len({learned for learned, _ in tests})
+    level = settings.level / looks
+    for end in range(_FEWEST, points + 1):
+        for window in windows:
+            for learned, truth in tests:
+                rise = _trailing(progress, learned, end, window)
+                if rise is None or rise[0].rising >= level:
+                    continue
+                fall = _trailing(progress, truth, end, window)
+                if fall is not None and fall[0].falling < level:
+                    begin = max(rise[1], fall[1])
+                    last = int(progress.steps[end - 1])
+                    return Alarm(True, begin, _reason((learned, rise[0]), (truth, fall[0]), begin, last))
+    return Alarm(False, None, "nothing learned rose while the true reward or held-out agreement fell")
+
+
+def _tests(progress: TrainingProgress) -> list[tuple[str, str]]:
+    """Return which series may rise while which falls, of those that are known."""
+    pairs = (
+        ("learned_return", "true_return"),
+        ("learned_return", "held_out_agreement"),
+        ("learned_reward", "true_reward"),
+    )
+    return [pair for pair in pairs if all(_known(progress, name).size >= _FEWEST for name in pair)]
+
+
+def _windows(shortest: int, points: int) -> list[int]:
+    """Return the sizes of windows [points]: a slow trend shows in a long one only."""
+    return [shortest, *(size for size in (2 * shortest, 4 * shortest) if size <= points)]
+
+
+def _known(progress: TrainingProgress, name: str) -> NDArray[np.int64]:
+    """Return the indices of the points at which a series is known, for agreement those of a new fit."""
+    known = np.isfinite(getattr(progress, name))
+    if name == "held_out_agreement":
+        known &= np.r_[True, np.diff(progress.labels) != 0]
+    return np.flatnonzero(known)
 
 
 def trend(x: ArrayLike, y: ArrayLike) -> Trend:
@@ -163,18 +193,19 @@ def _inflation(residuals: NDArray[np.float64]) -> float:
     return (1 + neighbours) / (1 - neighbours)
 
 
-def _trailing(
-    progress: TrainingProgress, series: NDArray[np.float64], end: int, window: int
-) -> tuple[Trend, int] | None:
+def _trailing(progress: TrainingProgress, name: str, end: int, window: int) -> tuple[Trend, int] | None:
     """Return the trend of the last known values before ``end``, and the step of the first of them."""
-    known = np.flatnonzero(np.isfinite(series[:end]))[-window:]
-    if len(known) < _FEWEST:
+    places = _known(progress, name)
+    places = places[places < end][-window:]
+    if len(places) < _FEWEST:
         return None
-    return trend(progress.steps[known], series[known]), int(progress.steps[known[0]])
+    steps = progress.steps[places]
+    return trend(steps, getattr(progress, name)[places]), int(steps[0])
 
 
-def _reason(name: str, begin: int, end: int, learned: tuple[Trend, int], truth: tuple[Trend, int]) -> str:
-    rise, fall = (f"{abs(1000 * found.slope):.3g} per 1,000 steps" for found, _ in (learned, truth))
-    return (
-        f"from step {begin:,} to {end:,} the learned return rises by {rise} while the {name} falls by {fall}"
+def _reason(learned: tuple[str, Trend], truth: tuple[str, Trend], begin: int, end: int) -> str:
+    (risen, fallen), (rise, fall) = (
+        [name.replace("_", " ").replace("held out", "held-out") for name, _ in (learned, truth)],
+        [f"{abs(1000 * found.slope):.3g} per 1,000 steps" for _, found in (learned, truth)],
     )
+    return f"from step {begin:,} to {end:,} the {risen} rises by {rise} while the {fallen} falls by {fall}"

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS = ("step", "labels", "learned_return", "true_return", "agreement", "held_out_agreement")
+#: What runs of earlier versions lack.
+LATER_COLUMNS = ("learned_reward", "true_reward")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,8 @@ class TrainingProgress:
         true_return: Likewise of true rewards.
         agreement: Share of pairs learned from that the reward ranks as the labellers did, in [0, 1].
         held_out_agreement: The same for pairs held out.
+        learned_reward: Mean learned reward of a step since the point before.
+        true_reward: Likewise the true one.
     """
 
     steps: NDArray[np.int64]
@@ -33,6 +37,8 @@ class TrainingProgress:
     true_return: NDArray[np.float64]
     agreement: NDArray[np.float64]
     held_out_agreement: NDArray[np.float64]
+    learned_reward: NDArray[np.float64]
+    true_reward: NDArray[np.float64]
 
 
 def read_progress(path: str | os.PathLike[str]) -> TrainingProgress:
@@ -55,11 +61,12 @@ def read_progress(path: str | os.PathLike[str]) -> TrainingProgress:
     if rows and len(rows[-1]) < len(header):
         rows.pop()
     table: dict[int, list[float]] = {}
+    places = [header.index(name) if name in header else None for name in (*COLUMNS, *LATER_COLUMNS)]
     for number, row in enumerate(rows, 2):
         try:
-            values = [float(row[header.index(name)] or math.nan) for name in COLUMNS]
+            values = [math.nan if place is None else float(row[place] or math.nan) for place in places]
             table[int(values[0])] = values
         except (ValueError, IndexError) as error:
             raise ValueError(f"{source}, row {number} cannot be read: {error}") from error
-    columns = np.array([table[step] for step in sorted(table)], np.float64).reshape(-1, len(COLUMNS)).T
+    columns = np.array([table[step] for step in sorted(table)], np.float64).reshape(-1, len(places)).T
     return TrainingProgress(columns[0].astype(np.int64), *columns[1:])

@@ -218,6 +218,7 @@ class Run(ABC):
         last = self.reports[-1]
         learned = float(np.mean(venv.recent)) if venv.recent else math.nan
         mean_return = recent(agent)[1]
+        learned_reward, true_reward = venv.take_means()
         self._curve.add(
             step=agent.num_timesteps,
             labels=self.questions.asked,
@@ -225,6 +226,8 @@ class Run(ABC):
             true_return=math.nan if mean_return is None else mean_return,
             agreement=last.agreement,
             held_out_agreement=last.held_out_agreement,
+            learned_reward=learned_reward,
+            true_reward=true_reward,
         )
 
     def keep(self, index: int, agent: BaseAlgorithm, reward_model: RewardModel) -> None:

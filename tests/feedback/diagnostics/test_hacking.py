@@ -10,12 +10,13 @@ from feedback.diagnostics.hacking import AlarmConfig, hacking_alarm, trend
 from feedback.diagnostics.progress import COLUMNS, TrainingProgress, read_progress
 
 
-def made(learned, true, held=None, labels=None) -> TrainingProgress:
+def made(learned, true, held=None, labels=None, rewards=None) -> TrainingProgress:
     n = len(learned)
     unknown = np.full(n, np.nan)
     held = unknown if held is None else np.asarray(held, float)
     labels = np.zeros(n) if labels is None else np.asarray(labels, float)
-    return TrainingProgress(1000 * np.arange(1, n + 1), labels, learned, true, unknown, held)
+    per_step = (unknown, unknown) if rewards is None else rewards
+    return TrainingProgress(1000 * np.arange(1, n + 1), labels, learned, true, unknown, held, *per_step)
 
 
 def noise(rng: np.random.Generator, n: int, likeness: float) -> np.ndarray:
@@ -34,7 +35,8 @@ def test_noise_fires_in_fewer_than_one_run_of_twenty(rising, likeness) -> None:
         learned = noise(rng, n, likeness) + rising * 0.5 * np.arange(n)
         labels = np.repeat(np.arange(8), 5)
         held = (rng.binomial(12, 0.8, size=8) / 12)[labels]
-        fired += hacking_alarm(made(learned, noise(rng, n, likeness), held, labels)).fired
+        rewards = learned, noise(rng, n, likeness)
+        fired += hacking_alarm(made(learned, noise(rng, n, likeness), held, labels, rewards)).fired
     assert fired / runs < 0.05
 
 
@@ -47,6 +49,24 @@ def test_a_clear_divergence_fires_from_where_it_begins() -> None:
         assert alarm.fired and alarm.judged
         assert 10_000 <= alarm.since_step <= 25_000
         assert re.search(r"learned return rises by [\d.]+ per .* the true return falls by", alarm.reason)
+
+
+def test_shorter_and_shorter_episodes_hide_nothing() -> None:
+    t, rng = np.arange(40.0), np.random.default_rng(0)
+    falling = -t + rng.normal(size=40)
+    alarm = hacking_alarm(made(falling, falling, rewards=(t + rng.normal(size=40), falling)))
+    assert alarm.fired and "the learned reward rises by" in alarm.reason
+    assert "the true reward falls by" in alarm.reason
+
+
+def test_a_slow_trend_shows_in_a_long_window() -> None:
+    fired = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        t = np.arange(64.0)
+        progress = made(t, -0.08 * t + rng.normal(size=64))
+        fired.append(hacking_alarm(progress).fired)
+    assert sum(fired) >= 9
 
 
 def test_falling_agreement_fires_but_counts_once_per_fit() -> None:
@@ -99,6 +119,7 @@ def test_progress_is_read_with_gaps_repeats_and_a_torn_last_row(tmp_path) -> Non
     found = read_progress(path)
     assert found.steps.tolist() == [10, 20]
     assert found.learned_return.tolist() == [1.5, 2.75]
+    assert np.isnan(found.learned_reward).all()  # as in a run of an earlier version
     assert math.isnan(found.true_return[0]) and math.isnan(found.held_out_agreement[0])
     assert found.held_out_agreement[1] == 0.7
 

@@ -130,7 +130,8 @@ def test_an_alarm_is_the_first_thing_said_and_drawn() -> None:
     steps = np.arange(1, 41)
     unknown = np.full(40, np.nan)
     true = np.where(steps < 20, steps, 40 - steps).astype(float)
-    progress = TrainingProgress(1000 * steps, np.zeros(40), steps.astype(float), true, unknown, unknown)
+    known = np.zeros(40), steps.astype(float), true
+    progress = TrainingProgress(1000 * steps, *known, *[unknown] * 4)
     first = findings(Material("run", progress=progress))[0]
     assert first.mark == "bad" and first.headline.startswith("ALARM: from step")
     pytest.importorskip("matplotlib")
