@@ -31,12 +31,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from agents.config import require_positive
 from agents.evaluation import bootstrap, evaluate
 from agents.training import train
 from agents.vec_env import make_vec_env
-from benchmarks.keeping import append_rows, keep_csv, load_rows
-from benchmarks.pool import results
+from benchmarks.keeping import keep_csv
 from benchmarks.preference_tasks import TASKS
+from benchmarks.study import StudyOptions, carry_out
 from feedback.clips import ClipFolder, Segment
 from feedback.diagnostics.hacking import hacking_alarm
 from feedback.diagnostics.progress import read_progress
@@ -63,24 +64,14 @@ SETTINGS = replace(
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """What to run.
 
     Attributes:
-        seeds: Seeds of each reward, from 0.
-        jobs: Runs at a time, each on one core.
         steps: World steps of training.
-        episodes: Test users.
-        report_only: Only print what is there.
-        out: Folder of the results.
     """
 
-    seeds: int = 5
-    jobs: int = 1
     steps: int = 120_000
-    episodes: int = 200
-    report_only: bool = False
-    out: Path = Path("benchmarks/results")
 
     def __post_init__(self) -> None:
         """Validate.
@@ -88,9 +79,8 @@ class Options:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
-        for name in ("seeds", "jobs", "steps", "episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
+        super().__post_init__()
+        require_positive(self, "steps")
 
 
 @dataclass(frozen=True)
@@ -100,10 +90,12 @@ class Run:
     Attributes:
         reward: On what.
         seed: Its seed.
+        steps: World steps of training.
     """
 
     reward: Reward
     seed: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -132,18 +124,17 @@ class Row:
     reason: str
     seconds: float
 
+    @property
+    def run(self) -> Run:
+        """The run that this row tells of."""
+        return Run(self.reward, self.seed, self.steps)
+
 
 def planned(options: Options) -> Iterator[Run]:
     """Yield all runs, those of the first seed first."""
     for seed in range(options.seeds):
         for reward in REWARDS:
-            yield Run(reward, seed)
-
-
-def remaining(options: Options, rows: Collection[Row]) -> list[Run]:
-    """Return the runs that have no row yet."""
-    done = {(row.reward, row.seed, row.steps) for row in rows}
-    return [run for run in planned(options) if (run.reward, run.seed, options.steps) not in done]
+            yield Run(reward, seed, options.steps)
 
 
 @dataclass(frozen=True)
@@ -159,7 +150,7 @@ class Executor:
     def __call__(self, run: Run) -> Row:
         """Train an agent and test it."""
         began, options = time.process_time(), self.options
-        settings = replace(SETTINGS, seed=run.seed, steps=options.steps, checkpoint_every=0, threads=1)
+        settings = replace(SETTINGS, seed=run.seed, steps=run.steps, checkpoint_every=0, threads=1)
         policy: Any = "random"
         alarm, reason = -1, ""
         with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +162,7 @@ class Executor:
                 config = LearnConfig(
                     settings.env_id,
                     from_store=str(store),
-                    steps=options.steps,
+                    steps=run.steps,
                     seed=run.seed,
                     out=Path(folder) / "run",
                     compare=False,
@@ -193,9 +184,7 @@ class Executor:
         )
         steps = satisfied.lengths.sum()
         return Row(
-            run.reward,
-            run.seed,
-            options.steps,
+            **asdict(run),
             satisfaction=round(float(satisfied.returns.sum() / steps), 4),
             clicks=round(float(clicked.returns.sum() / clicked.lengths.sum()), 4),
             total=round(satisfied.mean_return.mean, 3),
@@ -282,11 +271,8 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, keep each row, and report."""
     console, path = Console(), options.out / "clickbait_runs.csv"
-    runs = [] if options.report_only else remaining(options, load_rows(Row, path))
-    for count, (_, row) in enumerate(results(Executor(options), runs, options.jobs), 1):
-        append_rows(path, [row])
-        console.print(f"{count}/{len(runs)} {asdict(row)}")
-    report(load_rows(Row, path), options, console)
+    rows = carry_out(Executor(options), planned(options), Row, path, options, console)
+    report(rows, options, console)
 
 
 if __name__ == "__main__":

@@ -46,15 +46,15 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.algorithm_config import PPOConfig
-from agents.config import EncoderConfig, ImageConfig, TokensConfig
+from agents.config import EncoderConfig, ImageConfig, TokensConfig, require_positive
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.fusion import FUSIONS
 from agents.policies import Policy, PolicyFunction, policy_for
 from agents.train_config import TrainConfig
 from agents.training import train
 from agents.vec_env import make_vector
-from benchmarks.keeping import append_rows, keep_csv, load_rows
-from benchmarks.pool import results
+from benchmarks.keeping import keep_csv
+from benchmarks.study import StudyOptions, carry_out
 from mmenvs.core.faults.bank import FaultBank
 
 Kind = Literal["fusion", "without", "hidden", "reference"]
@@ -169,28 +169,19 @@ TASKS: dict[str, Task] = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """What to run.
 
     Attributes:
         tasks: Names of tasks.
-        seeds: Seeds of each variant, from 0; all variants have the first before any has the second.
-        jobs: Runs at a time, each on one core.
         steps: World steps of a run; the task's own by default.
-        episodes: Test scenarios.
-        out: Folder of the CSV files.
         plot: Where to draw the summary.
-        report_only: Run nothing; summarise what is there.
     """
 
     tasks: tuple[str, ...] = tuple(TASKS)
     seeds: int = 3
-    jobs: int = 1
     steps: int | None = None
-    episodes: int = 200
-    out: Path = Path("benchmarks/results")
     plot: Path = Path("docs/images/fusion.png")
-    report_only: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields.
@@ -198,12 +189,11 @@ class Options:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
+        super().__post_init__()
         if unknown := sorted(set(self.tasks) - set(TASKS)):
             raise ValueError(f"tasks={unknown} must be among {', '.join(TASKS)}")
-        for name in ("seeds", "jobs", "steps", "episodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value!r} must be at least 1")
+        if self.steps is not None:
+            require_positive(self, "steps")
 
 
 @dataclass(frozen=True)
@@ -278,7 +268,7 @@ class Summary:
 
 
 def planned(options: Options) -> Iterator[Run]:
-    """Yield all runs, those of the first seed of all tasks first."""
+    """Yield all runs: all variants of all tasks have the first seed before any has the second."""
     for seed in range(options.seeds):
         for name in options.tasks:
             task = TASKS[name]
@@ -289,12 +279,6 @@ def planned(options: Options) -> Iterator[Run]:
                 yield Run(name, "fusion", fusion, seed, steps)
             for modality in task.modalities:
                 yield Run(name, "without", modality, seed, steps)
-
-
-def remaining(options: Options, rows: Collection[Row]) -> list[Run]:
-    """Return the runs that have no row yet."""
-    done = {row.run for row in rows}
-    return [run for run in planned(options) if run not in done]
 
 
 def execute(run: Run, episodes: int) -> list[Row]:
@@ -512,19 +496,16 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, keep each row, and report."""
     console, path = Console(), options.out / "fusion_runs.csv"
-    runs = remaining(options, load_rows(Row, path))
-    console.print(f"{len(list(planned(options)))} runs, {len(runs)} of them to do; rows go to {path}")
-    if options.report_only:
-        runs = []
-    execute_all = results(partial(execute, episodes=options.episodes), runs, options.jobs)
-    for count, (_, rows) in enumerate(execute_all, 1):
-        append_rows(path, rows)
-        last = rows[-1]
-        console.print(
-            f"{count}/{len(runs)} {last.task} {last.kind} {last.variant} seed {last.seed}: "
-            f"success {last.success:.1%}, return {last.mean_return:.2f}, {last.seconds:.0f} s"
-        )
-    report(load_rows(Row, path), options, console)
+    run_one = partial(execute, episodes=options.episodes)
+    rows = carry_out(run_one, planned(options), Row, path, options, console, _describe)
+    report(rows, options, console)
+
+
+def _describe(row: Row) -> str:
+    return (
+        f"{row.task} {row.kind} {row.variant} seed {row.seed}: "
+        f"success {row.success:.1%}, return {row.mean_return:.2f}, {row.seconds:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -35,9 +34,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.algorithms import make_model
 from agents.evaluation import bootstrap, evaluate
 from agents.vec_env import ScaledReward, make_vec_env
-from benchmarks.keeping import append_rows, keep_csv, load_rows
-from benchmarks.pool import results
+from benchmarks.keeping import keep_csv
 from benchmarks.preference_tasks import TASKS
+from benchmarks.study import StudyOptions, carry_out
 from feedback.clips import Segment
 from feedback.evidence import Comparison, Evidence, Judged, Stars
 from feedback.learning.rollouts import collect
@@ -60,34 +59,14 @@ _DELAY = (1, 5)
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """What to run.
 
     Attributes:
-        seeds: Seeds of each kind, from 0.
-        jobs: Runs at a time, each on one core.
         agents: Whether PPO is trained on the rewards as well.
-        episodes: Test scenarios of an agent.
-        report_only: Only print what is there.
-        out: Folder of the results.
     """
 
-    seeds: int = 5
-    jobs: int = 1
     agents: bool = True
-    episodes: int = 200
-    report_only: bool = False
-    out: Path = Path("benchmarks/results")
-
-    def __post_init__(self) -> None:
-        """Validate.
-
-        Raises:
-            ValueError: Naming the field, its value and what is allowed.
-        """
-        for name in ("seeds", "jobs", "episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -111,6 +90,11 @@ class Row:
     mean_return: float
     success: float
     seconds: float
+
+    @property
+    def run(self) -> tuple[Kind, int]:
+        """The run that this row tells of."""
+        return self.kind, self.seed
 
 
 def planned(options: Options) -> Iterator[tuple[Kind, int]]:
@@ -290,12 +274,8 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, keep each row, and report."""
     console, path = Console(), options.out / "mixed_feedback_runs.csv"
-    done = {(row.kind, row.seed) for row in load_rows(Row, path)}
-    runs = [] if options.report_only else [run for run in planned(options) if run not in done]
-    for count, (_, row) in enumerate(results(Executor(options), runs, options.jobs), 1):
-        append_rows(path, [row])
-        console.print(f"{count}/{len(runs)} {asdict(row)}")
-    report(load_rows(Row, path), options, console)
+    rows = carry_out(Executor(options), planned(options), Row, path, options, console)
+    report(rows, options, console)
 
 
 if __name__ == "__main__":

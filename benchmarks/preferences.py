@@ -40,11 +40,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from agents.config import require_positive
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.training import train
-from benchmarks.keeping import append_rows, keep_csv, load_rows
-from benchmarks.pool import results
+from benchmarks.keeping import keep_csv
 from benchmarks.preference_tasks import RECIPES, TASKS
+from benchmarks.study import StudyOptions, carry_out
 from feedback.acquisition import Acquisition
 from feedback.learning.config import LearnConfig, TeacherName
 from feedback.learning.preferences import learn
@@ -60,29 +61,19 @@ _ACTIVE: tuple[tuple[Acquisition, int], ...] = (("disagreement", 50), ("disagree
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """What to run.
 
     Attributes:
         studies: Which.
         tasks: Names of tasks.
-        seeds: Seeds of each variant, from 0.
-        jobs: Runs at a time, each on one core.
         steps: World steps of a run; the task's own by default.
-        episodes: Test scenarios of each policy.
-        report_only: Only draw and print what is there.
-        out: Folder of the results.
         plot: The picture.
     """
 
     studies: tuple[Study, ...] = ("main", "teachers", "curve", "active")
     tasks: tuple[str, ...] = tuple(TASKS)
-    seeds: int = 5
-    jobs: int = 1
     steps: int | None = None
-    episodes: int = 200
-    report_only: bool = False
-    out: Path = Path("benchmarks/results")
     plot: Path = Path("docs/images/preferences.png")
 
     def __post_init__(self) -> None:
@@ -91,12 +82,11 @@ class Options:
         Raises:
             ValueError: Naming the field, its value and what is allowed.
         """
+        super().__post_init__()
         if unknown := sorted(set(self.tasks) - set(TASKS)):
             raise ValueError(f"tasks={unknown} must be among {', '.join(TASKS)}")
-        for name in ("seeds", "jobs", "steps", "episodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value!r} must be at least 1")
+        if self.steps is not None:
+            require_positive(self, "steps")
 
 
 @dataclass(frozen=True)
@@ -198,12 +188,6 @@ def _variants(study: Study) -> list[Run]:
     if study == "curve":
         return [Run("", "learned", "oracle", "uniform", labels) for labels in _CURVE]
     return [Run("", "learned", "oracle", method, labels) for method, labels in _ACTIVE]
-
-
-def remaining(options: Options, rows: Collection[Row]) -> list[Run]:
-    """Return the runs that have no row yet."""
-    done = {row.run for row in rows}
-    return [run for run in dict.fromkeys(planned(options)) if run not in done]
 
 
 @dataclass(frozen=True)
@@ -455,18 +439,16 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, keep each row, and report."""
     console, path = Console(), options.out / "preferences_runs.csv"
-    runs = remaining(options, load_rows(Row, path))
-    console.print(f"{len(set(planned(options)))} runs, {len(runs)} of them to do; rows go to {path}")
-    if options.report_only:
-        runs = []
-    for count, (_, row) in enumerate(results(Executor(options), runs, options.jobs), 1):
-        append_rows(path, [row])
-        who = " ".join(str(part) for part in (row.policy, row.teacher, row.method, row.labels or "") if part)
-        console.print(
-            f"{count}/{len(runs)} {row.task} {who} seed {row.seed}: "
-            f"success {row.success:.1%}, return {row.mean_return:.2f}, {row.seconds:.0f} s"
-        )
-    report(load_rows(Row, path), options, console)
+    rows = carry_out(Executor(options), planned(options), Row, path, options, console, _describe)
+    report(rows, options, console)
+
+
+def _describe(row: Row) -> str:
+    who = " ".join(str(part) for part in (row.policy, row.teacher, row.method, row.labels or "") if part)
+    return (
+        f"{row.task} {who} seed {row.seed}: "
+        f"success {row.success:.1%}, return {row.mean_return:.2f}, {row.seconds:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import csv
 import importlib.util
 import time
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ from agents.pretraining.config import Behaviour
 from agents.pretraining.probe import encode_rows, explained, ridge
 from agents.training import train
 from agents.vec_env import make_vector
-from benchmarks.keeping import keep_csv
+from benchmarks.keeping import keep_csv, load_rows
 from mmenvs.driving import state as st
 
 ARMS = ("scratch", "pretrained", "frozen")
@@ -311,30 +310,13 @@ def _short(task: str) -> str:
     return task.rpartition("/")[2].replace(" ", "-")
 
 
-def kept(path: Path) -> list[Row]:
-    """Return the rows that an earlier run kept."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        found = list(csv.DictReader(file))
-    return [
-        Row(
-            **{name: row[name] for name in ("part", "task", "measure", "arm")},
-            seed=int(row["seed"]),
-            amount=int(row["amount"]),
-            value=float(row["value"]),
-        )
-        for row in found
-    ]
-
-
 def main(options: Options) -> None:
     """Run, print and keep."""
     torch.set_num_threads(1)
     console = Console()
     options.runs.mkdir(parents=True, exist_ok=True)
     file_of_rows = options.out / "pretraining.csv"
-    rows = [row for row in kept(file_of_rows) if row.task not in options.tasks]
+    rows = [row for row in load_rows(Row, file_of_rows) if row.task not in options.tasks]
     for task in options.tasks:
         for seed in options.seeds:
             file, seconds = pretrained_on(task, seed, options)

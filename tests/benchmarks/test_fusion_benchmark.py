@@ -13,6 +13,8 @@ from agents.multimodal import MultimodalEncoder
 from agents.vec_env import make_vector
 from benchmarks import fusion
 from benchmarks.fusion import TASKS, Options, Row, Run
+from benchmarks.keeping import append_rows, load_rows
+from benchmarks.study import remaining
 
 CASES = [(name, modality) for name, task in TASKS.items() for modality in task.modalities]
 
@@ -34,9 +36,9 @@ def test_what_is_done_is_skipped_and_seeds_come_first() -> None:
     assert [run.seed for run in plan] == sorted(run.seed for run in plan)
     assert len(set(plan)) == len(plan) == 2 * 2 * (2 + 6 + 4)
     done = plan[3:7]
-    assert fusion.remaining(options, [row(run) for run in done]) == [run for run in plan if run not in done]
+    assert remaining(plan, [row(run) for run in done]) == [run for run in plan if run not in done]
     # Another number of steps is another run, but not for policies that are not trained.
-    longer = fusion.remaining(replace(options, steps=200), [row(run) for run in plan])
+    longer = remaining(fusion.planned(replace(options, steps=200)), [row(run) for run in plan])
     assert len(longer) == len(plan) - 2 * 2 * 2
 
 
@@ -60,7 +62,7 @@ def test_a_stopped_benchmark_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ran == plan
     fusion.main(options)
     assert ran == plan
-    assert [r.run for r in fusion.load_rows(fusion.Row, tmp_path / "results" / "fusion_runs.csv")] == plan
+    assert [r.run for r in load_rows(Row, tmp_path / "results" / "fusion_runs.csv")] == plan
     assert (tmp_path / "results" / "fusion.csv").read_text().count("\n") == 1 + len(plan)
     assert (tmp_path / "fusion.png").stat().st_size > 1000
 
@@ -111,7 +113,7 @@ def test_the_summary_of_a_hand_made_file(tmp_path: Path) -> None:
         "driving,reference,random,0,0,200,0.0,-5.0,50.0,0.0\n"
         "instructed,fusion,concat,0,100,200,0.5,9.0,50.0,10.0\n"
     )
-    random, concat, hidden = fusion.summarise(fusion.load_rows(fusion.Row, path), options)
+    random, concat, hidden = fusion.summarise(load_rows(Row, path), options)
     assert (random.kind, random.variant, random.success, random.seeds) == ("reference", "random", 0.0, 1)
     # Of two seeds, resampled means are the lower with a chance of a quarter, and so the higher.
     assert (concat.success, concat.success_low, concat.success_high) == (0.4, 0.2, 0.6)
@@ -125,10 +127,10 @@ def test_a_tiny_run_of_each_kind(tmp_path: Path) -> None:
     for kind, variant, count in (("reference", "random", 1), ("fusion", "concat", 6), ("without", "text", 1)):
         rows = fusion.execute(Run("recommender", kind, variant, 0, steps), 4)
         assert [entry.kind for entry in rows] == ["hidden"] * (count - 1) + [kind]
-        fusion.append_rows(tmp_path / "fusion_runs.csv", rows)
+        append_rows(tmp_path / "fusion_runs.csv", rows)
     options = Options(tasks=("recommender",), steps=steps, out=tmp_path, plot=tmp_path / "fusion.png")
-    assert len(fusion.load_rows(fusion.Row, tmp_path / "fusion_runs.csv")) == 8
-    fusion.report(fusion.load_rows(fusion.Row, tmp_path / "fusion_runs.csv"), options, Console(quiet=True))
+    assert len(load_rows(Row, tmp_path / "fusion_runs.csv")) == 8
+    fusion.report(load_rows(Row, tmp_path / "fusion_runs.csv"), options, Console(quiet=True))
 
 
 def test_options_name_what_is_wrong() -> None:

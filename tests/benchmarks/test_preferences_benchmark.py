@@ -10,7 +10,8 @@ from rich.console import Console
 from benchmarks import preferences
 from benchmarks.keeping import append_rows, load_rows
 from benchmarks.pool import results
-from benchmarks.preferences import Executor, Options, Row, Run, planned, remaining, share_of_gain, summarise
+from benchmarks.preferences import Executor, Options, Row, Run, planned, share_of_gain, summarise
+from benchmarks.study import remaining
 
 
 def row(run: Run, mean_return: float) -> Row:
@@ -23,7 +24,7 @@ def test_the_plan_has_the_main_study_of_all_tasks_first_and_nothing_twice() -> N
     plan = list(planned(Options(seeds=2)))
     assert plan[:3] == [Run(task, "random") for task in ("path", "highway", "recommender")]
     assert len(plan[:18]) == len([run for run in plan[:18] if run.labels in (0, 200)])
-    todo = remaining(Options(seeds=2), [row(run, 0.0) for run in plan[:5]])
+    todo = remaining(plan, [row(run, 0.0) for run in plan[:5]])
     assert len(todo) == len(set(plan)) - 5 and not set(todo) & set(plan[:5])
     assert {run.teacher for run in plan} == {"", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"}
     assert {run.labels for run in plan} == {0, 25, 50, 100, 200, 400, 700}
