@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from agents.callbacks import CurvePoint
 from agents.evaluation import Estimate, EvaluationResult
+from agents.picture import draw_png
 
 
 def results_table(results: Mapping[str, EvaluationResult], title: str) -> Table:
@@ -45,14 +46,10 @@ def plot_curve(points: Sequence[CurvePoint], title: str, path: Path) -> bool:
     Returns:
         Whether it was drawn; without matplotlib it is not.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        return False
-    # Figure and canvas are used directly, because pyplot keeps global state and may ask for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    return draw_png(path, (7, 4), lambda figure: _draw_curve(figure, points, title), dpi=120)
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+
+def _draw_curve(figure: Any, points: Sequence[CurvePoint], title: str) -> None:
     left = figure.add_subplot()
     success = [(p.steps, p.success_rate) for p in points if p.success_rate is not None]
     returns = [(p.steps, p.mean_return) for p in points if p.mean_return is not None]
@@ -63,8 +60,6 @@ def plot_curve(points: Sequence[CurvePoint], title: str, path: Path) -> bool:
     right.set_ylabel("mean return")
     right.plot(*zip(*returns, strict=True) if returns else ([], []), color="tab:blue", label="mean return")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    figure.savefig(path, dpi=120)
-    return True
 
 
 def _cell(estimate: Estimate, digits: int) -> str:

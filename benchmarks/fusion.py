@@ -29,7 +29,6 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import importlib.util
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ from agents.algorithm_config import PPOConfig
 from agents.config import EncoderConfig, ImageConfig, TokensConfig, require_positive
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.fusion import FUSIONS
+from agents.picture import draw_png
 from agents.policies import Policy, PolicyFunction, policy_for
 from agents.train_config import TrainConfig
 from agents.training import train
@@ -381,28 +381,22 @@ def plot(summaries: Sequence[Summary], path: Path) -> bool:
     Returns:
         Whether it was drawn; without matplotlib it is not.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        return False
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = list(dict.fromkeys(summary.task for summary in summaries))
-    figure = Figure(figsize=(4.6 * len(names), 5.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    return draw_png(path, (4.6 * len(names), 5.2), lambda figure: _draw(figure, names, summaries))
+
+
+def _draw(figure: Any, names: Sequence[str], summaries: Sequence[Summary]) -> None:
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _draw(axes, TASKS[name], name, [summary for summary in summaries if summary.task == name])
+        _draw_task(axes, TASKS[name], name, [summary for summary in summaries if summary.task == name])
     handles = {
         label: handle
         for axes in figure.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return True
 
 
-def _draw(axes: Any, task: Task, name: str, summaries: Sequence[Summary]) -> None:
+def _draw_task(axes: Any, task: Task, name: str, summaries: Sequence[Summary]) -> None:
     """Draw one task: horizontal bars, grouped by kind from the top down."""
     place, ticks, labels = 0.0, [], []
     for kind, heading in _HEADINGS.items():

@@ -27,7 +27,6 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import importlib.util
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -42,6 +41,7 @@ from rich.table import Table
 
 from agents.config import require_positive
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
+from agents.picture import draw_png
 from agents.training import train
 from benchmarks.keeping import keep_csv
 from benchmarks.preference_tasks import RECIPES, TASKS
@@ -337,22 +337,16 @@ def plot(summaries: Sequence[Summary], path: Path) -> bool:
     Returns:
         Whether it was drawn; without matplotlib it is not.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        return False
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = [name for name in TASKS if any(summary.task == name for summary in summaries)]
-    figure = Figure(figsize=(4.4 * len(names), 6.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    return draw_png(path, (4.4 * len(names), 6.6), lambda figure: _draw(figure, names, summaries))
+
+
+def _draw(figure: Any, names: Sequence[str], summaries: Sequence[Summary]) -> None:
     panels = figure.subplots(2, len(names), squeeze=False)
     for column, name in enumerate(names):
         own = [summary for summary in summaries if summary.task == name and summary.policy == "learned"]
         _draw_curve(panels[0][column], name, own)
         _draw_teachers(panels[1][column], own)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return True
 
 
 def _draw_curve(axes: Any, name: str, summaries: Sequence[Summary]) -> None:

@@ -24,7 +24,6 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import importlib.util
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -43,6 +42,7 @@ from agents.config import EncoderConfig
 from agents.defaults import defaults_for
 from agents.evaluation import evaluate
 from agents.multimodal import MultimodalEncoder
+from agents.picture import draw_png
 from agents.policies import expert_policy
 from agents.pretraining import LearnConfig, PretrainedEncoder, Rollouts, collect, pretrain
 from agents.pretraining.config import Behaviour
@@ -274,14 +274,11 @@ def _cell(rows: Sequence[Row]) -> str:
 
 def draw(rows: Sequence[Row], path: Path) -> bool:
     """Draw learning curves and label curves as a PNG; return whether matplotlib is there to do it."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return False
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = list(dict.fromkeys((r.part, r.task, r.measure) for r in rows if r.part in ("steps", "labels")))
-    figure = Figure(figsize=(3.4 * len(panels), 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    return draw_png(path, (3.4 * len(panels), 3.2), lambda figure: _draw(figure, panels, rows))
+
+
+def _draw(figure: Any, panels: Sequence[tuple[str, str, str]], rows: Sequence[Row]) -> None:
     for place, (part, task, measure) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
         shown = [r for r in rows if (r.part, r.task, r.measure) == (part, task, measure)]
@@ -302,8 +299,6 @@ def draw(rows: Sequence[Row], path: Path) -> bool:
             # R^2 has no lower end; below 0, a guess of the mean would do better.
             axes.set_ylim(-0.25, 1.05)
         axes.legend(fontsize="small")
-    figure.savefig(path, dpi=110)
-    return True
 
 
 def _short(task: str) -> str:
