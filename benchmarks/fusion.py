@@ -31,11 +31,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tyro
@@ -44,128 +44,21 @@ from gymnasium.vector import AutoresetMode
 from rich.console import Console
 from rich.table import Table
 
-from agents.algorithm_config import PPOConfig
-from agents.config import EncoderConfig, ImageConfig, TokensConfig, require_positive
+from agents.config import require_positive
 from agents.evaluation import EvaluationResult, bootstrap, evaluate
 from agents.fusion import FUSIONS
-from agents.picture import draw_png
 from agents.policies import Policy, PolicyFunction, policy_for
 from agents.train_config import TrainConfig
 from agents.training import train
 from agents.vec_env import make_vector
+from benchmarks.fusion_plot import plot
+from benchmarks.fusion_rows import BASELINE, HEADINGS, Kind, Row, Run, Summary
+from benchmarks.fusion_tasks import TASKS, Task
 from benchmarks.keeping import keep_csv
 from benchmarks.study import StudyOptions, carry_out
 from mmenvs.core.faults.bank import FaultBank
 
-Kind = Literal["fusion", "without", "hidden", "reference"]
-
 _WORLDS = 64
-_BASELINE = "concat"
-_HEADINGS: dict[str, str] = {
-    "fusion": "all modalities",
-    "without": f"{_BASELINE}, trained without",
-    "hidden": f"{_BASELINE}, hidden from the trained agent",
-}
-_COLOURS = {"fusion": "tab:blue", "without": "tab:orange", "hidden": "tab:green"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task and the settings that learn it.
-
-    Attributes:
-        env_id: Where it is.
-        option: Keyword of the environment that says what is observed.
-        modalities: Name in that keyword to the keys of the observation that it brings.
-        env_kwargs: Further keywords.
-        measure: What counts, ``"success"`` or ``"mean_return"``.
-        steps: World steps of a run.
-        reward_scale: Factor on the rewards that PPO sees.
-        ppo: Its settings.
-        encoder: The networks, but for the fusion.
-        faults: Name of a modality to what is wrong with it.
-    """
-
-    env_id: str
-    option: str
-    modalities: Mapping[str, tuple[str, ...]]
-    env_kwargs: Mapping[str, Any]
-    measure: str
-    steps: int
-    reward_scale: float
-    ppo: PPOConfig
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    faults: Mapping[str, str] = field(default_factory=dict)
-
-    def observing(self, without: str = "") -> dict[str, Any]:
-        """Return the keywords of the environment with all modalities, or all but one."""
-        seen = tuple(name for name in self.modalities if name != without)
-        # An environment refuses faults of what it does not have.
-        faults = tuple(fault for name, fault in self.faults.items() if name != without)
-        given = {"faults": faults} if faults else {}
-        return {**self.env_kwargs, self.option: seen, **given, "threads": 1}
-
-
-_ENCODER = EncoderConfig(image=ImageConfig(features=64), tokens=TokensConfig(encoder="transformer"))
-_STREET: dict[str, Any] = {
-    "camera_size": (48, 48),
-    "lidar_beams": 60,
-    "action": "steer",
-    "dt": 0.2,
-    "oncoming_lanes": 1,
-}
-TASKS: dict[str, Task] = {
-    "driving": Task(
-        "mmenvs/Driving-v0",
-        "sensors",
-        {name: (name,) for name in ("camera", "lidar", "state", "instruction")},
-        {
-            **_STREET,
-            "camera_fov": 75.0,
-            "lanes": 3,
-            "road_length": 160.0,
-            "max_curvature": 0.012,
-            "traffic_vehicles": 4,
-            "traffic_speed": (3.5, 5.5),
-            "obstacle_spacing": 48.0,
-            "blocked_lanes": 1,
-        },
-        measure="success",
-        steps=200_000,
-        reward_scale=0.05,
-        ppo=PPOConfig(9e-4, anneal=True, n_steps=64, batch_size=512, n_epochs=2, gamma=0.95, ent_coef=0.001),
-        encoder=_ENCODER,
-        faults={name: f"{name}:blackout:1:random:0.04:8" for name in ("camera", "lidar")},
-    ),
-    "instructed": Task(
-        "mmenvs/Instructed-v0",
-        "sensors",
-        {name: (name,) for name in ("camera", "lidar", "motion", "instruction")},
-        {**_STREET, "map": "Y", "lanes": 1, "pedestrians": 0, "traffic_vehicles": 2},
-        measure="success",
-        steps=150_000,
-        reward_scale=0.05,
-        ppo=PPOConfig(9e-4, anneal=True, n_steps=64, batch_size=512, n_epochs=4, gamma=0.95, ent_coef=0.005),
-        encoder=_ENCODER,
-    ),
-    "recommender": Task(
-        "mmenvs/Recommender-v0",
-        "modalities",
-        {
-            "image": ("candidate_image",),
-            "text": ("candidate_text",),
-            "attributes": ("candidate_attributes",),
-            "history": ("history_attributes", "history_feedback"),
-            "user": ("user",),
-        },
-        {"candidates": 4, "users": {"boredom": None, "population": {"spread": 0.5}}},
-        measure="mean_return",
-        steps=120_000,
-        reward_scale=1.0,
-        ppo=PPOConfig(9e-4, anneal=True, n_steps=32, batch_size=256, n_epochs=3, gamma=0.5, ent_coef=0.003),
-        encoder=replace(_ENCODER, width=32),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -194,77 +87,6 @@ class Options(StudyOptions):
             raise ValueError(f"tasks={unknown} must be among {', '.join(TASKS)}")
         if self.steps is not None:
             require_positive(self, "steps")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is trained once: a fusion with all modalities or all but one; or policies without training.
-
-    Attributes:
-        task: Name of the task.
-        kind: ``"fusion"``, ``"without"`` or ``"reference"``.
-        variant: The fusion, the modality that is left out, or the policy.
-        seed: Its seed.
-        steps: World steps of training; 0 for a reference.
-    """
-
-    task: str
-    kind: Kind
-    variant: str
-    seed: int
-    steps: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of ``fusion_runs.csv``.
-
-    Attributes:
-        task: Name of the task.
-        kind: As in :class:`Run`, or ``"hidden"``: the baseline, tested with the modality ``variant`` hidden.
-        variant: As in :class:`Run`.
-        seed: Its seed.
-        steps: World steps of training.
-        episodes: Test scenarios.
-        success: Share of them that succeeded.
-        mean_return: Mean return.
-        mean_length: Mean steps.
-        seconds: CPU time of training [s].
-    """
-
-    task: str
-    kind: Kind
-    variant: str
-    seed: int
-    steps: int
-    episodes: int
-    success: float
-    mean_return: float
-    mean_length: float
-    seconds: float
-
-    @property
-    def run(self) -> Run:
-        """The run that this row tells of."""
-        return Run(self.task, self.kind, self.variant, self.seed, self.steps)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One line of ``fusion.csv``: means over seeds, with their 95 % bootstrap intervals."""
-
-    task: str
-    kind: Kind
-    variant: str
-    steps: int
-    seeds: int
-    success: float
-    success_low: float
-    success_high: float
-    mean_return: float
-    mean_return_low: float
-    mean_return_high: float
-    seconds: float
 
 
 def planned(options: Options) -> Iterator[Run]:
@@ -299,7 +121,7 @@ def execute(run: Run, episodes: int) -> list[Row]:
         policy = train(train_config(run, Path(folder)), quiet=True).model
     seconds = time.process_time() - begin
     rows = []
-    if run.kind == "fusion" and run.variant == _BASELINE:
+    if run.kind == "fusion" and run.variant == BASELINE:
         for modality, keys in task.modalities.items():
             hidden = hide(policy, task, keys, min(64, episodes))
             again = Run(run.task, "hidden", modality, run.seed, run.steps)
@@ -310,7 +132,7 @@ def execute(run: Run, episodes: int) -> list[Row]:
 def train_config(run: Run, folder: Path) -> TrainConfig:
     """Return the settings of the training of a run, which is kept in ``folder``."""
     task = TASKS[run.task]
-    fusion = run.variant if run.kind == "fusion" else _BASELINE
+    fusion = run.variant if run.kind == "fusion" else BASELINE
     return TrainConfig(
         task.env_id,
         steps=run.steps,
@@ -375,66 +197,6 @@ def summarise(rows: Collection[Row], options: Options) -> list[Summary]:
     return summaries
 
 
-def plot(summaries: Sequence[Summary], path: Path) -> bool:
-    """Draw the summary as a PNG: a panel per task, a bar per variant, lines for the references.
-
-    Returns:
-        Whether it was drawn; without matplotlib it is not.
-    """
-    names = list(dict.fromkeys(summary.task for summary in summaries))
-    return draw_png(path, (4.6 * len(names), 5.2), lambda figure: _draw(figure, names, summaries))
-
-
-def _draw(figure: Any, names: Sequence[str], summaries: Sequence[Summary]) -> None:
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _draw_task(axes, TASKS[name], name, [summary for summary in summaries if summary.task == name])
-    handles = {
-        label: handle
-        for axes in figure.axes
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
-
-
-def _draw_task(axes: Any, task: Task, name: str, summaries: Sequence[Summary]) -> None:
-    """Draw one task: horizontal bars, grouped by kind from the top down."""
-    place, ticks, labels = 0.0, [], []
-    for kind, heading in _HEADINGS.items():
-        for entry in (summary for summary in summaries if summary.kind == kind):
-            mean, low, high = _measure(task, entry)
-            axes.barh(
-                place,
-                mean,
-                xerr=[[mean - low], [high - mean]],
-                color=_COLOURS[kind],
-                error_kw={"capsize": 2, "lw": 1},
-                label=heading,
-            )
-            ticks.append(place)
-            labels.append(entry.variant if kind == "fusion" else f"no {entry.variant}")
-            place += 1.0
-        place += 0.6
-    for entry in (summary for summary in summaries if summary.kind == "reference"):
-        style = {"random": ":", "expert": "--"}[entry.variant]
-        axes.axvline(_measure(task, entry)[0], color="black", ls=style, lw=1, label=entry.variant)
-    seeds = {summary.seeds for summary in summaries if summary.kind != "reference"} or {0}
-    count = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
-    what = {"success": "success on held-out scenarios", "mean_return": "return on held-out scenarios"}
-    axes.set(title=f"{name} ({count} seeds)", xlabel=what[task.measure], yticks=ticks)
-    axes.set_yticklabels(labels)
-    axes.invert_yaxis()
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _measure(task: Task, entry: Summary) -> tuple[float, float, float]:
-    """Return the mean and the interval of what counts in a task."""
-    if task.measure == "success":
-        return entry.success, entry.success_low, entry.success_high
-    return entry.mean_return, entry.mean_return_low, entry.mean_return_high
-
-
 def _row(run: Run, result: EvaluationResult, seconds: float) -> Row:
     rate = result.success_rate
     return Row(
@@ -477,7 +239,7 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
     for entry in summaries:
         table.add_row(
             entry.task,
-            _HEADINGS.get(entry.kind, entry.kind),
+            HEADINGS.get(entry.kind, entry.kind),
             entry.variant,
             str(entry.seeds),
             f"{entry.success:.1%} [{entry.success_low:.1%}, {entry.success_high:.1%}]",

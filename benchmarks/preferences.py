@@ -29,33 +29,29 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from agents.config import require_positive
-from agents.evaluation import EvaluationResult, bootstrap, evaluate
-from agents.picture import draw_png
+from agents.evaluation import EvaluationResult, evaluate
 from agents.training import train
 from benchmarks.keeping import keep_csv
 from benchmarks.preference_tasks import RECIPES, TASKS
+from benchmarks.preferences_plot import plot
+from benchmarks.preferences_rows import LABELS, TEACHERS, Row, Run, summarise
 from benchmarks.study import StudyOptions, carry_out
 from feedback.acquisition import Acquisition
-from feedback.learning.config import LearnConfig, TeacherName
+from feedback.learning.config import LearnConfig
 from feedback.learning.preferences import learn
 
 Study = Literal["main", "teachers", "curve", "active"]
-Policy = Literal["random", "true", "learned"]
 
-#: Answers in the main study.
-LABELS = 200
-_TEACHERS: tuple[TeacherName, ...] = ("stochastic", "mistake", "skip", "equal", "myopic")
 _CURVE = (25, 50, 100, 400, 700)
 _ACTIVE: tuple[tuple[Acquisition, int], ...] = (("disagreement", 50), ("disagreement", 100))
 
@@ -89,88 +85,6 @@ class Options(StudyOptions):
             require_positive(self, "steps")
 
 
-@dataclass(frozen=True)
-class Run:
-    """What is learned once.
-
-    Attributes:
-        task: Name of the task.
-        policy: ``"random"``, ``"true"``: on the true reward, or ``"learned"``.
-        teacher: Who answered; empty where nobody did.
-        method: How questions were chosen; likewise.
-        labels: Questions; 0 where none were asked.
-        seed: Its seed.
-    """
-
-    task: str
-    policy: Policy
-    teacher: str = ""
-    method: str = ""
-    labels: int = 0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of ``preferences_runs.csv``: a run and how its agent did on the test scenarios.
-
-    Attributes:
-        task: As in :class:`Run`, like the following five.
-        policy: As there.
-        teacher: As there.
-        method: As there.
-        labels: As there.
-        seed: As there.
-        steps: World steps of training.
-        success: Share of the scenarios that succeeded.
-        mean_return: Mean true return.
-        mean_length: Mean steps.
-        held_out: Share of held-out pairs that the learned reward ranks as the teacher did; NaN without one.
-        seconds: CPU time [s].
-    """
-
-    task: str
-    policy: Policy
-    teacher: str
-    method: str
-    labels: int
-    seed: int
-    steps: int
-    success: float
-    mean_return: float
-    mean_length: float
-    held_out: float
-    seconds: float
-
-    @property
-    def run(self) -> Run:
-        """The run that this row tells of."""
-        return Run(self.task, self.policy, self.teacher, self.method, self.labels, self.seed)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One line of ``preferences.csv``: means over seeds, with their 95 % bootstrap intervals.
-
-    ``share`` is the gain over random actions as a share of the true reward's agent's; its interval comes from
-    drawing seeds of both agents with replacement.
-    """
-
-    task: str
-    policy: Policy
-    teacher: str
-    method: str
-    labels: int
-    seeds: int
-    success: float
-    mean_return: float
-    share: float
-    share_low: float
-    share_high: float
-    held_out: float
-    seconds: float
-
-
 def planned(options: Options) -> Iterator[Run]:
     """Yield all runs: those of the first study of all tasks and seeds before any of the next."""
     for study in dict.fromkeys(("main", *options.studies)):
@@ -184,7 +98,7 @@ def _variants(study: Study) -> list[Run]:
     if study == "main":
         return [Run("", "random"), Run("", "true"), Run("", "learned", "oracle", "uniform", LABELS)]
     if study == "teachers":
-        return [Run("", "learned", teacher, "uniform", LABELS) for teacher in _TEACHERS]
+        return [Run("", "learned", teacher, "uniform", LABELS) for teacher in TEACHERS]
     if study == "curve":
         return [Run("", "learned", "oracle", "uniform", labels) for labels in _CURVE]
     return [Run("", "learned", "oracle", method, labels) for method, labels in _ACTIVE]
@@ -256,139 +170,6 @@ def _row(run: Run, steps: int, tested: EvaluationResult, held_out: float, second
         held_out=round(held_out, 4),
         seconds=round(seconds, 1),
     )
-
-
-def summarise(rows: Collection[Row]) -> list[Summary]:
-    """Return means over seeds, in the order of the rows."""
-    groups: dict[Run, dict[int, Row]] = {}
-    for row in rows:
-        groups.setdefault(replace(row.run, seed=0), {})[row.seed] = row
-    return [
-        _summary(
-            what,
-            list(group.values()),
-            _returns(groups, what.task, "random"),
-            _returns(groups, what.task, "true"),
-        )
-        for what, group in groups.items()
-    ]
-
-
-def _returns(groups: dict[Run, dict[int, Row]], task: str, policy: Policy) -> np.ndarray[Any, Any]:
-    rows = groups.get(Run(task, policy), {})
-    return np.array([row.mean_return for row in rows.values()])
-
-
-def _summary(
-    what: Run, rows: Sequence[Row], random: np.ndarray[Any, Any], true: np.ndarray[Any, Any]
-) -> Summary:
-    mine = np.array([row.mean_return for row in rows])
-    share, low, high = share_of_gain(mine, random, true)
-    held_out = [row.held_out for row in rows if row.held_out == row.held_out]
-    return Summary(
-        what.task,
-        what.policy,
-        what.teacher,
-        what.method,
-        what.labels,
-        seeds=len(rows),
-        success=round(float(np.mean([row.success for row in rows])), 4),
-        mean_return=round(bootstrap(mine).mean, 4),
-        share=round(share, 4),
-        share_low=round(low, 4),
-        share_high=round(high, 4),
-        held_out=round(float(np.mean(held_out)), 4) if held_out else float("nan"),
-        seconds=round(float(np.mean([row.seconds for row in rows])), 1),
-    )
-
-
-def share_of_gain(
-    mine: np.ndarray[Any, Any],
-    random: np.ndarray[Any, Any],
-    true: np.ndarray[Any, Any],
-    resamples: int = 4000,
-) -> tuple[float, float, float]:
-    """Return the gain over random actions as a share of another agent's, with its bootstrap interval.
-
-    Args:
-        mine: Mean return of each seed of the agent.
-        random: The same of random actions.
-        true: The same of the other agent.
-        resamples: How often seeds are drawn.
-
-    Returns:
-        Share, and the 2.5 and 97.5 percentiles of what it is for seeds drawn with replacement; NaN where
-        something is missing.
-    """
-    if not (mine.size and random.size and true.size):
-        return (float("nan"),) * 3
-    rng, floor = np.random.default_rng(0), random.mean()
-
-    def drawn(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(values[rng.integers(values.size, size=(resamples, values.size))].mean(1) - floor)
-
-    low, high = np.percentile(drawn(mine) / drawn(true), (2.5, 97.5))
-    return float((mine.mean() - floor) / (true.mean() - floor)), float(low), float(high)
-
-
-def plot(summaries: Sequence[Summary], path: Path) -> bool:
-    """Draw the summary as a PNG: a row of learning curves over labels, and a row of teachers.
-
-    Returns:
-        Whether it was drawn; without matplotlib it is not.
-    """
-    names = [name for name in TASKS if any(summary.task == name for summary in summaries)]
-    return draw_png(path, (4.4 * len(names), 6.6), lambda figure: _draw(figure, names, summaries))
-
-
-def _draw(figure: Any, names: Sequence[str], summaries: Sequence[Summary]) -> None:
-    panels = figure.subplots(2, len(names), squeeze=False)
-    for column, name in enumerate(names):
-        own = [summary for summary in summaries if summary.task == name and summary.policy == "learned"]
-        _draw_curve(panels[0][column], name, own)
-        _draw_teachers(panels[1][column], own)
-
-
-def _draw_curve(axes: Any, name: str, summaries: Sequence[Summary]) -> None:
-    for method, colour in (("uniform", "tab:blue"), ("disagreement", "tab:orange")):
-        own = sorted(
-            (s for s in summaries if s.teacher == "oracle" and s.method == method), key=lambda s: s.labels
-        )
-        if own:
-            mean = np.array([s.share for s in own])
-            error = [mean - [s.share_low for s in own], [s.share_high for s in own] - mean]
-            labels = [s.labels for s in own]
-            style = {"color": colour, "capsize": 3, "marker": "o", "label": f"{method} questions"}
-            axes.errorbar(labels, mean, yerr=error, **style)
-    axes.axhline(1.0, color="black", ls="--", lw=1, label="true reward")
-    axes.axhline(0.95, color="gray", ls=":", lw=1, label="asked with 200")
-    ticks = [25, 50, 100, 200, 400, 700]
-    axes.set(title=name, xlabel="labels", xscale="log", ylabel="share of the true reward's gain")
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-    axes.set_ylim(0.0, 1.45)
-    axes.set_xlim(20, 900)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
-
-
-def _draw_teachers(axes: Any, summaries: Sequence[Summary]) -> None:
-    own = [s for s in summaries if s.labels == LABELS and s.method == "uniform"]
-    own.sort(key=lambda s: ("oracle", *_TEACHERS).index(s.teacher))
-    mean = np.array([s.share for s in own])
-    error = [mean - [s.share_low for s in own], [s.share_high for s in own] - mean] if own else None
-    colours = ["tab:blue" if s.teacher == "oracle" else "tab:green" for s in own]
-    axes.bar([s.teacher for s in own], mean, yerr=error, color=colours, error_kw={"capsize": 3, "lw": 1})
-    axes.set(ylim=(0.0, 1.45), xlim=(-0.7, 5.7))
-    if own and own[0].teacher == "oracle":
-        axes.axhline(0.8 * own[0].share, color="gray", ls=":", lw=1, label="0.8 of the oracle's")
-        axes.legend(frameon=False, fontsize=8)
-    axes.set(ylabel="share of the true reward's gain", xlabel=f"teacher of {LABELS} labels")
-    axes.tick_params(axis="x", rotation=30)
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def report(rows: Collection[Row], options: Options, console: Console) -> None:

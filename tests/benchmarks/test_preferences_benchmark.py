@@ -10,7 +10,8 @@ from rich.console import Console
 from benchmarks import preferences
 from benchmarks.keeping import append_rows, load_rows
 from benchmarks.pool import results
-from benchmarks.preferences import Executor, Options, Row, Run, planned, share_of_gain, summarise
+from benchmarks.preferences import Executor, Options, Row, Run, planned, summarise
+from benchmarks.preferences_rows import share_of_gain
 from benchmarks.study import remaining
 
 
