@@ -27,12 +27,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,129 +38,28 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.config import EncoderConfig
 from agents.train_config import decode_config
 from feedback.clips import Segment
-from feedback.evidence import Comparison, Evidence, Instead, Stars
+from feedback.evidence import Evidence, Stars
+from feedback.fitting import (
+    FitReport,
+    best_temperature,
+    decided_pairs,
+    holds_out,
+    is_scored,
+    require_learnable,
+    split_held_out,
+    start_with_ends,
+)
 from feedback.likelihood import Likelihood
-from feedback.reward_network import Batch, RewardNetwork, Sees
+from feedback.reward_config import RewardConfig, Sees
+from feedback.reward_network import Batch, RewardNetwork, part_of
 from feedback.semi_supervised import Guesses, cropped
 from mmenvs.space_json import space_from_json, space_to_json
 
-__all__ = ["Comparison", "Endings", "FitReport", "RewardConfig", "RewardModel", "RewardNetwork", "Sees"]
+__all__ = ["Endings", "RewardConfig", "RewardModel"]
 
-#: Fewest held-out pairs by which probabilities are calibrated.
-_CALIBRATION = 20
-#: Most pairs of ratings of one person that agreement is measured on.
-_RATED_PAIRS = 500
-#: Standard deviations of the priors of what an end is worth, and each missing step, in scores.
-_END, _MISSING = 10.0, 0.2
 _FORMAT = "mmenvs reward model 1"
-
-
-@dataclass(frozen=True)
-class RewardConfig:
-    """How a reward model is built and fitted.
-
-    Attributes:
-        members: Networks in the ensemble.
-        hidden: Units of the hidden layer.
-        horizon: Steps that segments are asked to have [steps].
-        sees: Whether the reward of a step is read from the observation ``"before"`` or ``"after"`` it. What
-            came of an action is easier to judge, and to learn, than what may come of it.
-        keys: What of the observation the reward is read from; None for everything. A reward that can depend
-            on little needs few labels.
-        look: Most steps of a segment that a gradient step looks at [steps]; those of a longer one are drawn
-            anew every time and stand for the others.
-        noise: Assumed probability of a random answer, in [0, 1).
-        robust: How little a comparison counts that the model is sure is wrong, the q of
-            :func:`~feedback.losses.generalised_cross_entropy`, in [0, 1].
-        epochs: Passes over the judgements in one fit.
-        batch_size: Judgements per gradient step.
-        learning_rate: Of AdamW.
-        reward_penalty: Weight of the mean square of the rewards, which keeps them small where nothing asks
-            for more: what is the same for all steps is left to the numbers about ends.
-        weight_decay: Of AdamW.
-        held_out: Fraction of the comparisons, rankings and ratings kept for measuring agreement, in [0, 0.5].
-        surf_weight: Weight of answers that the ensemble gives itself to pairs that nobody was asked about,
-            against 1 for those of people; see :mod:`feedback.semi_supervised`. 0 for none.
-        surf_threshold: Probability above which such an answer counts, in [0.5, 1).
-        crop: Least share of a compared segment that is left when it is cropped at random, in (0, 1]; 1 crops
-            nothing.
-        bootstrap: Whether each member learns from its own sample with replacement.
-        encoder: The encoder of the observations.
-    """
-
-    members: int = 3
-    hidden: int = 64
-    horizon: int = 16
-    sees: Sees = "after"
-    keys: tuple[str, ...] | None = None
-    look: int = 16
-    noise: float = 0.1
-    robust: float = 0.0
-    epochs: int = 8
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    reward_penalty: float = 0.3
-    weight_decay: float = 1e-4
-    held_out: float = 0.1
-    surf_weight: float = 0.0
-    surf_threshold: float = 0.99
-    crop: float = 1.0
-    bootstrap: bool = True
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-
-    def __post_init__(self) -> None:
-        """Validate.
-
-        Raises:
-            ValueError: Naming the field, its value and what is allowed.
-        """
-        for name in ("members", "hidden", "horizon", "look", "epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.sees not in get_args(Sees):
-            raise ValueError(f"sees={self.sees!r} must be one of {list(get_args(Sees))}")
-        if not 0 <= self.noise < 1:
-            raise ValueError(f"noise={self.noise} must be in [0, 1)")
-        if not 0 <= self.robust <= 1:
-            raise ValueError(f"robust={self.robust} must be in [0, 1]")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate} must be positive")
-        for name in ("weight_decay", "reward_penalty"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        if not 0 <= self.surf_weight < math.inf:
-            raise ValueError(f"surf_weight={self.surf_weight} must be finite and not negative")
-        if not 0.5 <= self.surf_threshold < 1:
-            raise ValueError(f"surf_threshold={self.surf_threshold} must be in [0.5, 1)")
-        if not 0 < self.crop <= 1:
-            raise ValueError(f"crop={self.crop} must be in (0, 1]")
-        if not 0 <= self.held_out <= 0.5:
-            raise ValueError(f"held_out={self.held_out} must be in [0, 0.5]")
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """What a fit achieved.
-
-    Attributes:
-        loss: Mean negative log-likelihood of a judgement over the last pass and the members.
-        agreement: Fraction of the decided pairs learned from that the ensemble ranks as the labeller did;
-            two ratings of one person that differ are a pair. NaN without any.
-        held_out_agreement: The same for pairs that no member learned from.
-        learned_from: Number of judgements learned from.
-        held_out: Number of decided pairs held out.
-        temperature: What score differences are divided by for probabilities that are calibrated.
-    """
-
-    loss: float
-    agreement: float
-    held_out_agreement: float
-    learned_from: int
-    held_out: int
-    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -209,7 +106,7 @@ class RewardModel(nn.Module):
         if not isinstance(observation_space, spaces.Dict):
             observation_space = spaces.Dict({"observation": observation_space})
         self.observation_space, self.action_space = observation_space, action_space
-        self._read = _read(observation_space, self.config.keys)
+        self._read = part_of(observation_space, self.config.keys)
         self._rng = np.random.default_rng(seed)
         # The weights come from this model's seed and leave torch's global stream as it was.
         with torch.random.fork_rng(devices=[]):
@@ -309,15 +206,13 @@ class RewardModel(nn.Module):
             ValueError: If there is none, a segment is longer than the horizon, or actions are compared that a
                 reward which sees what came after cannot tell apart.
         """
-        self._check(evidence)
+        require_learnable(evidence, self.config)
         guesses = None
         if unlabelled and self.config.surf_weight:
             if not all(net.fitted for net in self._nets):
                 self.fit(evidence)
             guesses = Guesses.of(self, unlabelled, self.config.surf_threshold)
-        # What is held out is the same at every fit: chosen by content, so that none is ever learned from.
-        kept = [item for item in evidence if not self.is_held_out(item)] or list(evidence)
-        held = [item for item in evidence if self.is_held_out(item)] if len(kept) < len(evidence) else []
+        kept, held = split_held_out(evidence, self.config.held_out)
         labellers = sorted({item.labeller for item in evidence})
         stars = max((item.best for item in evidence if isinstance(item, Stars)), default=5)
         total, losses = self.config.members * self.config.epochs, []
@@ -329,7 +224,7 @@ class RewardModel(nn.Module):
             count = len(kept)
             sample = self._rng.integers(count, size=count) if self.config.bootstrap else np.arange(count)
             if not net.fitted:
-                _start_with_ends(net, [kept[i] for i in sample], self.config)
+                start_with_ends(net, [kept[i] for i in sample], self.config.horizon)
                 net.fitted.fill_(True)
             loss = math.nan
             for epoch in range(self.config.epochs):
@@ -338,21 +233,20 @@ class RewardModel(nn.Module):
                     progress((index * self.config.epochs + epoch + 1) / total)
             losses.append(loss)
         self._normalise([segment for item in evidence for segment in item.segments])
-        agreement, _ = self._agreement(decided_pairs(kept))
         pairs = decided_pairs(held)
-        held_agreement, decided = self._agreement(pairs)
-        self._calibrate(pairs)
+        self.temperature.fill_(best_temperature(self._gaps(pairs)) if pairs else 1.0)
         return FitReport(
-            float(np.mean(losses)), agreement, held_agreement, len(kept), decided, float(self.temperature)
+            loss=float(np.mean(losses)),
+            agreement=self._agreement(decided_pairs(kept)),
+            held_out_agreement=self._agreement(pairs),
+            learned_from=len(kept),
+            held_out=len(pairs),
+            temperature=float(self.temperature),
         )
-
-    def is_held_out(self, evidence: Evidence) -> bool:
-        """Whether evidence is kept for measuring agreement; only its content decides."""
-        return _scored(evidence) and self.holds_out(*(segment.digest for segment in evidence.segments))
 
     def holds_out(self, *digests: str) -> bool:
         """Whether a judgement on clips of these hashes is kept for measuring agreement, in any order."""
-        return _holds_out(self.config.held_out, digests)
+        return holds_out(self.config.held_out, digests)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that :meth:`load` needs; readers see the whole file or none.
@@ -418,19 +312,6 @@ class RewardModel(nn.Module):
     def _nets(self) -> list[RewardNetwork]:
         return [net for net in self.members if isinstance(net, RewardNetwork)]
 
-    def _check(self, evidence: Sequence[Evidence]) -> None:
-        if not evidence:
-            raise ValueError("evidence=[] must hold at least one judgement")
-        scored = [item for item in evidence if _scored(item)]
-        longest = max((len(segment) for item in scored for segment in item.segments), default=0)
-        if longest > self.config.horizon:
-            raise ValueError(f"a segment has {longest} steps, but horizon={self.config.horizon}")
-        if self.config.sees == "after" and any(isinstance(item, Instead) for item in evidence):
-            raise ValueError(
-                "sees='after' must be 'before' to learn from interventions and corrections: nobody knows "
-                "what would have come after the other action"
-            )
-
     def _epoch(
         self,
         net: RewardNetwork,
@@ -472,7 +353,7 @@ class RewardModel(nn.Module):
                 if places.setdefault(id(segment), len(unique)) == len(unique):
                     unique.append(segment)
         order = [places[id(segment)] for item in evidence for segment in item.segments]
-        whole = {id(segment) for item in evidence if not _scored(item) for segment in item.segments}
+        whole = {id(segment) for item in evidence if not is_scored(item) for segment in item.segments}
         chosen = [self._some(len(segment), whole=id(segment) in whole) for segment in unique]
         batch = Batch.of(unique, self.config.sees, tuple(self._read), self.device, chosen)
         scores, rewards = net.score(batch, self.config.horizon)
@@ -499,101 +380,16 @@ class RewardModel(nn.Module):
                 steps += len(gaps)
             net.scale.fill_(max(math.sqrt(squares / steps), 1e-6))
 
-    def _agreement(self, pairs: Sequence[tuple[Segment, Segment]]) -> tuple[float, int]:
-        """Return the fraction of decided pairs ranked as the labeller did, and their number."""
-        if not pairs:
-            return math.nan, 0
-        gaps = self.scores([better for better, _ in pairs]) - self.scores([worse for _, worse in pairs])
-        return float((gaps.mean(0) > 0).mean()), len(pairs)
+    def _gaps(self, pairs: Sequence[tuple[Segment, Segment]]) -> NDArray[np.float32]:
+        """Return how much higher each member scores the first of each pair, shape (members, pairs)."""
+        return self.scores([first for first, _ in pairs]) - self.scores([second for _, second in pairs])
 
-    def _calibrate(self, pairs: Sequence[tuple[Segment, Segment]]) -> None:
-        """Choose the temperature by held-out pairs (Guo et al. 2017, arXiv:1706.04599), or 1 for few."""
-        if len(pairs) < _CALIBRATION:
-            self.temperature.fill_(1.0)
-            return
-        gaps = self.scores([better for better, _ in pairs]) - self.scores([worse for _, worse in pairs])
-        candidates = np.geomspace(0.2, 20.0, 60)
-        chances = 0.5 * (1.0 + np.tanh(0.5 * gaps[None] / candidates[:, None, None])).mean(1)
-        self.temperature.fill_(float(candidates[np.log(chances + 1e-9).mean(1).argmax()]))
+    def _agreement(self, pairs: Sequence[tuple[Segment, Segment]]) -> float:
+        """Return the fraction of decided pairs ranked as the labeller did."""
+        return float((self._gaps(pairs).mean(0) > 0).mean()) if pairs else math.nan
 
     def _batch(self, segments: Sequence[Segment]) -> Batch:
         return Batch.of(segments, self.config.sees, tuple(self._read), self.device)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(array, device=self.device)
-
-
-def _start_with_ends(net: RewardNetwork, evidence: Sequence[Evidence], config: RewardConfig) -> None:
-    """Let the four numbers about ends explain what they can, before the network explains the rest.
-
-    Most pairs of which one fails are decided by that alone.  A network that starts from nothing learns them
-    first, by heart, from a reward so large at every step that nothing else can be heard; so this is a
-    logistic regression on how segments end, by Newton's method, under a wide Gaussian prior.
-    """
-
-    def ends(segment: Segment) -> list[float]:
-        missing = config.horizon - len(segment)
-        goal = segment.terminated and not segment.failed
-        return [segment.failed, segment.failed * missing, goal, goal * missing]
-
-    pairs = decided_pairs(evidence)
-    x = np.array([np.subtract(ends(better), ends(worse)) for better, worse in pairs], np.float64)
-    if not x.any():
-        return
-    weights, precision = np.zeros(4), np.diag([_END**-2, _MISSING**-2, _END**-2, _MISSING**-2])
-    for _ in range(25):
-        chance = 0.5 * (1.0 - np.tanh(0.5 * (x @ weights)))  # of being wrong
-        gradient = x.T @ chance - precision @ weights
-        curvature = x.T @ (x * (chance * (1.0 - chance))[:, None]) + precision
-        weights += np.linalg.solve(curvature, gradient)
-    with torch.no_grad():
-        for end, value in zip((net.failure, net.absorbing, net.arrival, net.goal), weights, strict=True):
-            end.fill_(float(value))
-
-
-def _read(space: spaces.Dict, keys: tuple[str, ...] | None) -> spaces.Dict:
-    """Return the part of an observation space that the reward is read from."""
-    if keys is None:
-        return space
-    if not keys or set(keys) - set(space):
-        raise ValueError(f"keys={keys} must be among {sorted(space)}")
-    return spaces.Dict({key: space[key] for key in keys})
-
-
-def decided_pairs(evidence: Sequence[Evidence]) -> list[tuple[Segment, Segment]]:
-    """Return pairs of segments of which the first was judged better.
-
-    Two ratings of one person that differ are a pair; of very many, some are drawn, always the same.
-    """
-    pairs = [pair for item in evidence for pair in item.pairs]
-    rated: defaultdict[str, list[Stars]] = defaultdict(list)
-    for item in evidence:
-        if isinstance(item, Stars):
-            rated[item.labeller].append(item)
-    rng = np.random.default_rng(0)
-    for items in rated.values():
-        differing = [(a, b) for a, b in combinations(items, 2) if a.value != b.value]
-        if len(differing) > _RATED_PAIRS:
-            chosen = rng.choice(len(differing), _RATED_PAIRS, replace=False)
-            differing = [differing[int(index)] for index in chosen]
-        for a, b in differing:
-            better, worse = (a, b) if a.value > b.value else (b, a)
-            pairs.append((better.segment, worse.segment))
-    return pairs
-
-
-def is_held_out(segments: Sequence[Segment], share: float) -> bool:
-    """Whether a judgement on segments, in any order, is in the share that nobody learns from."""
-    return _holds_out(share, [segment.digest for segment in segments])
-
-
-def _holds_out(share: float, digests: Sequence[str]) -> bool:
-    mark = 0
-    for digest in digests:
-        mark ^= int(digest[:8], 16)
-    return mark < share * 2**32
-
-
-def _scored(item: Evidence) -> bool:
-    """Whether evidence speaks of whole segments."""
-    return isinstance(item, Stars | Comparison) or bool(item.pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +16,7 @@ from agents.config import EncoderConfig
 from agents.multimodal import MultimodalEncoder
 from feedback.clips import Segment
 from feedback.likelihood import Likelihood
-
-#: Which observation of a step a reward is read from.
-Sees = Literal["before", "after"]
+from feedback.reward_config import Sees
 
 
 class RewardNetwork(nn.Module):
@@ -187,3 +185,20 @@ def _action_embedding(space: spaces.Space[Any]) -> tuple[nn.Module, int]:
     if isinstance(space, spaces.Box):
         return _Flat(), int(np.prod(space.shape))
     raise ValueError(f"action_space={space} must be a Discrete, a MultiDiscrete or a Box")
+
+
+def part_of(space: spaces.Dict, keys: tuple[str, ...] | None) -> spaces.Dict:
+    """Return the part of an observation space that the reward is read from.
+
+    Args:
+        space: The space.
+        keys: Which keys; None for all.
+
+    Raises:
+        ValueError: If there are none, or others than the space has.
+    """
+    if keys is None:
+        return space
+    if not keys or set(keys) - set(space):
+        raise ValueError(f"keys={keys} must be among {sorted(space)}")
+    return spaces.Dict({key: space[key] for key in keys})

@@ -13,7 +13,7 @@ from agents.train_config import EnvKwargs
 from feedback.learning.contrastive import CPLConfig
 from feedback.learning.pebble_config import PebbleConfig
 from feedback.queries import QueryConfig
-from feedback.reward_models import RewardConfig
+from feedback.reward_config import RewardConfig
 
 #: Ways of learning; :data:`feedback.learning.preferences.WAYS` has what they do.
 Algorithm = Literal["ppo", "pebble", "cpl"]

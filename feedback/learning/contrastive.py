@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from agents.vec_env import ChannelsFirst
 from feedback.clips import Segment
 from feedback.evidence import Comparison, Evidence, Instead, Judged, Order, Stars
-from feedback.reward_models import FitReport, is_held_out
+from feedback.fitting import FitReport, split_held_out
 
 Lengths = Literal["mean", "sum"]
 
@@ -180,10 +180,7 @@ class ContrastiveLearner:
         if not evidence:
             raise ValueError("evidence=[] must hold at least one comparison or ranking")
         compared, _ = usable(evidence)
-        held = [item for item in compared if is_held_out(item.segments, self.config.held_out)]
-        kept = [item for item in compared if not is_held_out(item.segments, self.config.held_out)]
-        if not kept:
-            kept, held = compared, []
+        kept, held = split_held_out(compared, self.config.held_out)
         comparisons = comparisons_of(kept)
         total, done = self.config.pretrain + self.config.epochs, 0
         self.policy.set_training_mode(True)

@@ -11,7 +11,8 @@ from rich.table import Table
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.evaluation import EvaluationResult
-from feedback.reward_models import FitReport, RewardModel
+from feedback.fitting import FitReport
+from feedback.reward_models import RewardModel
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,14 @@ from agents.evaluation import EvaluationResult, evaluate
 from agents.train_config import TrainConfig
 from agents.vec_env import ScaledReward, make_vec_env
 from feedback.clips import Segment
+from feedback.fitting import FitReport
 from feedback.learning.config import LearnConfig
 from feedback.learning.curve import Curve
 from feedback.learning.questions import Questions, due
 from feedback.learning.result import LearnResult, percent, result_table
 from feedback.learning.rollouts import collect
 from feedback.queries import sample_pairs
-from feedback.reward_models import FitReport, RewardModel
+from feedback.reward_models import RewardModel
 from feedback.sources.base import PreferenceSource
 from feedback.store import LabelStore
 from feedback.vec_wrapper import EnvLayout, LearnedReward

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from feedback.clips import ClipFolder, Segment
 from feedback.evidence import Comparison, EvidenceConfig, Instead, Judged, Order, Stars, evidence_of
+from feedback.fitting import decided_pairs
 from feedback.labels import (
     Correction,
     Demonstration,
@@ -23,7 +24,7 @@ from feedback.labels import (
     Rating,
 )
 from feedback.likelihood import Likelihood
-from feedback.reward_models import RewardConfig, RewardModel, decided_pairs
+from feedback.reward_models import RewardConfig, RewardModel
 
 SPACE = spaces.Dict({"state": spaces.Box(-3, 3, (2,), np.float32)})
 

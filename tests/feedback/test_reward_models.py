@@ -8,7 +8,8 @@ import torch
 from gymnasium import spaces
 
 from feedback.clips import Segment
-from feedback.reward_models import Comparison, RewardConfig, RewardModel
+from feedback.evidence import Comparison
+from feedback.reward_models import RewardConfig, RewardModel
 from feedback.sources import OracleTeacher
 
 SPACE = spaces.Dict(
