@@ -127,36 +127,57 @@ def is_scored(item: Evidence) -> bool:
     return isinstance(item, Stars | Comparison) or bool(item.pairs)
 
 
-def start_with_ends(net: RewardNetwork, evidence: Sequence[Evidence], horizon: int) -> None:
-    """Let the four numbers about ends explain what they can, before the network explains the rest.
+def fit_ends(
+    net: RewardNetwork,
+    pairs: Sequence[tuple[Segment, Segment]],
+    horizon: int,
+    noise: float,
+    gaps: NDArray[np.floating[Any]] | None = None,
+) -> None:
+    """Let the numbers about ends explain what the rewards of steps leave to be explained.
 
     Most pairs of which one fails are decided by that alone.  A network that starts from nothing learns them
-    first, by heart, from a reward so large at every step that nothing else can be heard; so this is a
-    logistic regression on how segments end, by Newton's method, under a wide Gaussian prior.
+    first, by heart, from a reward so large at every step that nothing else can be heard; so the ends come
+    first.  When the network has learned its part, failing and arriving are worth less than they seemed to
+    be, and are fitted again: by gradient steps as small as the network needs they would get nowhere.
+
+    This is a logistic regression on how segments end, by Newton's method, under a wide Gaussian prior; each
+    pair counts by the probability that its answer was not a random one.
 
     Args:
         net: The network.
-        evidence: What it will learn from.
+        pairs: Pairs of segments of which the first was judged better.
         horizon: Steps that segments are asked to have [steps].
+        noise: Probability of a random answer, in [0, 1).
+        gaps: How much higher the network now scores the first of each pair, its ends included, shape
+            (pairs,); None for a network that has not learned anything.
     """
 
     def ends(segment: Segment) -> list[float]:
         missing = horizon - len(segment)
         goal = segment.terminated and not segment.failed
-        return [segment.failed, segment.failed * missing, goal, goal * missing]
+        return [segment.failed, goal, segment.failed * missing, goal * missing]
 
-    pairs = decided_pairs(evidence)
     x = np.array([np.subtract(ends(better), ends(worse)) for better, worse in pairs], np.float64)
     if not x.any():
         return
-    weights, precision = np.zeros(4), np.diag([_END**-2, _MISSING**-2, _END**-2, _MISSING**-2])
-    for _ in range(25):
-        chance = 0.5 * (1.0 - np.tanh(0.5 * (x @ weights)))  # of being wrong
-        gradient = x.T @ chance - precision @ weights
-        curvature = x.T @ (x * (chance * (1.0 - chance))[:, None]) + precision
-        weights += np.linalg.solve(curvature, gradient)
+    parameters = net.failure, net.arrival, net.absorbing, net.goal
+    deviations = np.array([_END, _END, _MISSING, _MISSING])
+    weights, others = np.zeros(4), np.zeros(len(pairs))
+    if gaps is not None:
+        # What a missing step is worth goes with the level of the network's rewards, which has just moved.
+        x, parameters, deviations = x[:, :2], parameters[:2], deviations[:2]
+        weights = np.array([float(end.detach()) for end in parameters])
+        others = gaps - x @ weights
+    for _ in range(50):
+        right = 0.5 * (1.0 + np.tanh(0.5 * (others + x @ weights)))
+        meant = (1.0 - noise) * right / ((1.0 - noise) * right + 0.5 * noise + 1e-12)
+        gradient = x.T @ (meant * (1.0 - right)) - weights / deviations**2
+        curvature = x.T @ (x * (meant * right * (1.0 - right))[:, None]) + np.diag(deviations**-2)
+        step = np.linalg.solve(curvature, gradient)
+        weights += step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-9))  # far from the answer it may overshoot
     with torch.no_grad():
-        for end, value in zip((net.failure, net.absorbing, net.arrival, net.goal), weights, strict=True):
+        for end, value in zip(parameters, weights, strict=True):
             end.fill_(float(value))
 
 

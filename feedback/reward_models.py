@@ -49,7 +49,7 @@ from feedback.fitting import (
     is_scored,
     require_learnable,
     split_held_out,
-    start_with_ends,
+    fit_ends,
 )
 from feedback.likelihood import Likelihood
 from feedback.reward_config import RewardConfig, Sees
@@ -223,8 +223,9 @@ class RewardModel(nn.Module):
             )
             count = len(kept)
             sample = self._rng.integers(count, size=count) if self.config.bootstrap else np.arange(count)
+            pairs = decided_pairs([kept[i] for i in sample])
             if not net.fitted:
-                start_with_ends(net, [kept[i] for i in sample], self.config.horizon)
+                fit_ends(net, pairs, self.config.horizon, self.config.noise)
                 net.fitted.fill_(True)
             loss = math.nan
             for epoch in range(self.config.epochs):
@@ -232,6 +233,8 @@ class RewardModel(nn.Module):
                 if progress is not None:
                     progress((index * self.config.epochs + epoch + 1) / total)
             losses.append(loss)
+            if pairs:
+                fit_ends(net, pairs, self.config.horizon, self.config.noise, self._gaps(pairs)[index])
         self._normalise([segment for item in evidence for segment in item.segments])
         pairs = decided_pairs(held)
         self.temperature.fill_(best_temperature(self._gaps(pairs)) if pairs else 1.0)
