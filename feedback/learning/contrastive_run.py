@@ -29,11 +29,7 @@ class Contrastive(Run):
             agent = self.agent(worlds, "ppo", anneal=False)
             with self.bar() as bar:
                 task = bar.add_task("labels", total=1, agreement="", result="")
-
-                def tell(what: str, done: float) -> None:
-                    shown = f"labels {self.questions.asked}/{self.config.labels}: {what}"
-                    bar.update(task, description=shown, completed=done, agreement=self.said())
-
+                tell = self.teller(bar, task)
                 self._ask(lambda: tell("ask", 0.0))
                 self._learn(agent, lambda done: tell("learn", done))
         finally:

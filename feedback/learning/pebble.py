@@ -12,103 +12,60 @@ The agent never sees the true reward.  ``background`` and ``from_store`` mean wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from gymnasium import spaces
-from rich.console import Console
 from rich.progress import Progress, TaskID
 from stable_baselines3 import SAC
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.checkpoints import load_checkpoint
-from agents.defaults import defaults_for
 from agents.train_config import TrainConfig
-from feedback.learning.callbacks import Learning
-from feedback.learning.config import LearnConfig
 from feedback.learning.novelty import Novelty
 from feedback.learning.replay import give_buffer, load_buffer, relabel
-from feedback.learning.result import LearnResult
-from feedback.learning.run import Run, ShowProgress
-from feedback.sources.base import PreferenceSource
-from feedback.store import LabelStore
+from feedback.learning.rounds import FIT, Rounds
+from feedback.learning.run import ShowProgress
 from feedback.vec_wrapper import LearnedReward
 
-#: Share of a session that fitting takes on the bar.
-_FIT = 0.3
 
-
-class Pebble(Run):
+class Pebble(Rounds):
     """A run of PEBBLE."""
 
-    def __init__(
-        self,
-        config: LearnConfig,
-        settings: TrainConfig | None,
-        source: PreferenceSource | None,
-        store: LabelStore,
-        console: Console,
-        *,
-        resume: bool = False,
-    ) -> None:
-        """Prepare a run, or find what is left of one.
+    algo = "sac"
+
+    def _suited(self, settings: TrainConfig) -> TrainConfig:
+        """Return the agent's settings with those of PEBBLE in them.
 
         Raises:
-            ValueError: If actions are no Box, the run is too short to explore first, or there is nothing to
-                go on with.
+            ValueError: If actions are no Box, episodes are to be seen in hindsight, or the run is too short
+                to explore first.
         """
-        super().__init__(
-            config,
-            _for_sac(config, settings or defaults_for(config.env_id)),
-            source,
-            store,
-            console,
-            resume=resume,
-        )
+        pebble = self.config.pebble
         if not isinstance(self.action_space, spaces.Box):
             raise ValueError(
                 f"algorithm='pebble' must be 'ppo' for actions of {self.action_space}: SAC needs a Box"
             )
-        if self.settings.sac.hindsight:
-            raise ValueError(f"sac.hindsight={self.settings.sac.hindsight} must be 0 with algorithm='pebble'")
-        if config.pebble.before >= self.steps:
+        if settings.sac.hindsight:
+            raise ValueError(f"sac.hindsight={settings.sac.hindsight} must be 0 with algorithm='pebble'")
+        if pebble.before >= self.steps:
             raise ValueError(
-                f"steps={self.steps} must be more than the {config.pebble.before} of pebble.random_steps and "
+                f"steps={self.steps} must be more than the {pebble.before} of pebble.random_steps and "
                 "pebble.explore_steps"
             )
-
-    def go(self) -> LearnResult:
-        """Explore, then ask, fit, relabel and train in every session."""
-        begun = self.state.round if self.state else 0
-        reward_model = self.reward_model()
-        venv = LearnedReward(
-            self.worlds(seed=self.config.seed + begun),
-            reward_model,
-            gamma=self.settings.sac.gamma,
-            scale=self.settings.reward_scale,
-        )
-        try:
-            with self.bar() as bar:
-                task = bar.add_task("labels", total=self.rounds, agreement="", result="")
-                agent = self._resumed(venv) if self.state else self._explored(venv, bar, task)
-                for index in range(begun, self.rounds):
-                    self._session(index, agent, venv, bar, task)
-                    self.keep(index, agent, reward_model)
-        finally:
-            self.questions.close()
-            venv.close()
-        return self.finish(agent, reward_model, "sac")
+        changes: dict[str, Any] = {"learning_starts": pebble.random_steps}
+        if pebble.gradient_steps is not None:
+            changes["gradient_steps"] = pebble.gradient_steps
+        if pebble.buffer_size is not None:
+            changes["buffer_size"] = pebble.buffer_size
+        return replace(settings, algo="sac", sac=replace(settings.sac, **changes))
 
     def _resumed(self, venv: LearnedReward) -> SAC:
         assert self.state is not None
-        folder = self.config.run_dir / self.state.folder
-        agent = cast(SAC, load_checkpoint(SAC, folder / "agent.zip", venv, self.config.device))
-        load_buffer(agent, folder / "replay_buffer.pkl")
-        self.console.print(f"going on after round {self.state.round} with {agent.num_timesteps:,} steps")
+        agent = cast(SAC, super()._resumed(venv))
+        load_buffer(agent, self.config.run_dir / self.state.folder / "replay_buffer.pkl")
         return agent
 
-    def _explored(self, venv: LearnedReward, bar: Progress, task: TaskID) -> SAC:
+    def _new(self, venv: LearnedReward, bar: Progress, task: TaskID) -> SAC:
         """Return an agent that has learned to see what is new, with all that it saw in its buffer."""
         config = self.config.pebble
         agent = cast(SAC, self.agent(venv, "sac", anneal=False))
@@ -126,30 +83,22 @@ class Pebble(Run):
         venv.recent.clear()  # what was gained of a reward that nobody had asked for yet
         return agent
 
-    def _session(self, index: int, agent: SAC, venv: LearnedReward, bar: Progress, task: TaskID) -> None:
-        def tell(what: str, done: float) -> None:
-            shown = f"labels {self.questions.asked}/{self.config.labels}: {what}"
-            bar.update(task, description=shown, completed=index + done, agreement=self.said())
-
-        model = venv.reward_model
+    def _round(
+        self, index: int, agent: BaseAlgorithm, venv: LearnedReward, bar: Progress, task: TaskID
+    ) -> None:
+        assert isinstance(agent, SAC)
+        config, model, tell = self.config.pebble, venv.reward_model, self.teller(bar, task, index)
         tell("ask", 0.0)
         self.ask(index, agent, model if self.reports else None, lambda: tell("ask", 0.0))
         self._refit(agent, venv)
-        tell("train", _FIT)
+        tell("train", FIT)
         if index == 0:
             reset_critic(agent)
-            if self.config.pebble.reset_updates:
-                agent.train(self.config.pebble.reset_updates, agent.batch_size)
-        before = self.config.pebble.before
-        asking = self.config.asking * (self.steps - before)
-        last = index == self.rounds - 1
-        goal = self.steps if last else before + round(asking * (index + 1) / self.rounds)
-        left = max(goal - agent.num_timesteps, 1)
-        callbacks: Sequence[BaseCallback] = [
-            ShowProgress(bar, task, index + _FIT, index + 1.0, left),
-            Learning(self, venv, lambda: self._refit(agent, venv)),
-        ]
-        agent.learn(left, callback=list(callbacks), reset_num_timesteps=False)
+            if config.reset_updates:
+                agent.train(config.reset_updates, agent.batch_size)
+        self._train(
+            index, agent, venv, bar, task, refit=lambda: self._refit(agent, venv), before=config.before
+        )
         tell("train", 1.0)
 
     def _refit(self, agent: SAC, venv: LearnedReward) -> None:
@@ -167,14 +116,3 @@ def reset_critic(agent: SAC) -> None:
     for name in ("critic", "critic_target"):
         getattr(agent.policy, name).load_state_dict(getattr(made, name).state_dict())
     agent.policy.critic.optimizer.state.clear()
-
-
-def _for_sac(config: LearnConfig, settings: TrainConfig) -> TrainConfig:
-    """Return the agent's settings with those of PEBBLE in them."""
-    pebble = config.pebble
-    changes: dict[str, Any] = {"learning_starts": pebble.random_steps}
-    if pebble.gradient_steps is not None:
-        changes["gradient_steps"] = pebble.gradient_steps
-    if pebble.buffer_size is not None:
-        changes["buffer_size"] = pebble.buffer_size
-    return replace(settings, algo="sac", sac=replace(settings.sac, **changes))

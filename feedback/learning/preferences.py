@@ -17,24 +17,19 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import ConstantSchedule
 
-from agents.algorithms import CLASSES
 from agents.callbacks import seed_after
-from agents.checkpoints import load_checkpoint
 from agents.train_config import TrainConfig
-from feedback.learning.callbacks import Learning
 from feedback.learning.config import Algorithm, LearnConfig
 from feedback.learning.contrastive_run import Contrastive
 from feedback.learning.pebble import Pebble
 from feedback.learning.result import LearnResult
-from feedback.learning.run import Run, ShowProgress
+from feedback.learning.rounds import FIT, Rounds
+from feedback.learning.run import Run
 from feedback.sources.base import PreferenceSource
 from feedback.sources.teachers import make_teacher
 from feedback.store import LabelStore
 from feedback.store.address import address_of
 from feedback.vec_wrapper import LearnedReward
-
-#: Share of a round that fitting takes on the bar.
-_FIT = 0.3
 
 
 def learn(
@@ -72,59 +67,29 @@ def learn(
         return WAYS[config.algorithm](config, settings, source, store, console, resume=resume).go()
 
 
-class Preferences(Run):
+class Preferences(Rounds):
     """Rounds of collecting, asking, fitting a reward and training PPO on it."""
 
-    def go(self) -> LearnResult:
-        """Do the rounds that are left."""
-        config = self.config
-        reward_model = self.reward_model()
-        gamma = self.settings.ppo.gamma
-        worlds = self.worlds(seed=config.seed + (self.state.round if self.state else 0))
-        venv = LearnedReward(worlds, reward_model, gamma=gamma, scale=self.settings.reward_scale)
-        try:
-            agent = self._start(venv)
-            with self.bar() as bar:
-                task = bar.add_task("labels", total=self.rounds, agreement="", result="")
-                for index in range(self.state.round if self.state else 0, self.rounds):
-                    self._round(index, agent, venv, bar, task)
-                    self.keep(index, agent, reward_model)
-        finally:
-            self.questions.close()
-            venv.close()
-        return self.finish(agent, reward_model, "ppo")
+    algo = "ppo"
 
-    def _start(self, venv: LearnedReward) -> BaseAlgorithm:
-        if self.state is None:
-            return self.agent(venv, "ppo", anneal=False)
-        file = self.config.run_dir / self.state.folder / "agent.zip"
-        agent = load_checkpoint(CLASSES["ppo"], file, venv, self.config.device)
+    def _new(self, venv: LearnedReward, bar: Progress, task: TaskID) -> BaseAlgorithm:
+        return self.agent(venv, "ppo", anneal=False)
+
+    def _resumed(self, venv: LearnedReward) -> BaseAlgorithm:
+        agent = super()._resumed(venv)
         # Otherwise it would meet the worlds of its first steps again.
         agent.set_random_seed(seed_after(self.config.seed, agent.num_timesteps))
-        self.console.print(f"going on after round {self.state.round} with {agent.num_timesteps:,} steps")
         return agent
 
     def _round(
         self, index: int, agent: BaseAlgorithm, venv: LearnedReward, bar: Progress, task: TaskID
     ) -> None:
-        def tell(what: str, done: float) -> None:
-            shown = f"labels {self.questions.asked}/{self.config.labels}: {what}"
-            bar.update(task, description=shown, completed=index + done, agreement=self.said())
-
-        model = venv.reward_model
+        model, tell = venv.reward_model, self.teller(bar, task, index)
         tell("ask", 0.0)
         self.ask(index, agent if index else None, model if self.reports else None, lambda: tell("ask", 0.0))
-        self.fit(model, lambda done: tell("fit", _FIT * done))
-        tell("train", _FIT)
-        last = index == self.rounds - 1
-        goal = self.steps if last else round(self.config.asking * self.steps * (index + 1) / self.rounds)
-        left = max(goal - agent.num_timesteps, 1)
-        callbacks: list[BaseCallback] = [
-            ShowProgress(bar, task, index + _FIT, index + 1.0, left),
-            Learning(self, venv, lambda: self.fit(model)),
-            _Annealing(self),
-        ]
-        agent.learn(left, callback=callbacks, reset_num_timesteps=False)
+        self.fit(model, lambda done: tell("fit", FIT * done))
+        tell("train", FIT)
+        self._train(index, agent, venv, bar, task, _Annealing(self), refit=lambda: self.fit(model))
         tell("train", 1.0)
 
 

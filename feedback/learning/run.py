@@ -92,7 +92,8 @@ class Run(ABC):
         """Prepare a run, or find what is left of one.
 
         Raises:
-            ValueError: If there is nothing to go on with, or its settings were others.
+            ValueError: If there is nothing to go on with, its settings were others, or the task is not one
+                that can be learned in this way.
         """
         self.config, self.store, self.console = config, store, console
         self.settings = settings or defaults_for(config.env_id)
@@ -106,6 +107,7 @@ class Run(ABC):
         probe = self.worlds(1)
         self.space, self.action_space = EnvLayout(probe).space, probe.action_space
         probe.close()
+        self.settings = self._suited(self.settings)
         self.questions = Questions(
             source,
             store,
@@ -128,6 +130,10 @@ class Run(ABC):
     @abstractmethod
     def go(self) -> LearnResult:
         """Do what is left to be done, and return what was achieved."""
+
+    def _suited(self, settings: TrainConfig) -> TrainConfig:
+        """Return the agent's settings as this way of learning wants them; refuse what it cannot learn."""
+        return settings
 
     @property
     def rounds(self) -> int:
@@ -326,6 +332,15 @@ class Run(ABC):
             return ""
         last = self.reports[-1]
         return f"agreement {percent(last.agreement)}, held out {percent(last.held_out_agreement)}"
+
+    def teller(self, bar: Progress, task: TaskID, begun: float = 0.0) -> Callable[[str, float], None]:
+        """Return what shows, after ``begun`` rounds, what is being done and which part of a round is done."""
+
+        def tell(what: str, done: float) -> None:
+            shown = f"labels {self.questions.asked}/{self.config.labels}: {what}"
+            bar.update(task, description=shown, completed=begun + done, agreement=self.said())
+
+        return tell
 
     def _begin(self) -> None:
         """Note that a run begins here, whatever an earlier one left."""

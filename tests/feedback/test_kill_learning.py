@@ -221,7 +221,7 @@ def test_what_an_earlier_run_kept_is_not_taken_for_this_one(tmp_path, monkeypatc
     begun: list[int] = []
     start = Preferences._start
     monkeypatch.setattr(
-        Preferences, "_start", lambda run, venv: begun.append(run.state is None) or start(run, venv)
+        Preferences, "_start", lambda run, *given: begun.append(run.state is None) or start(run, *given)
     )
     go(tmp_path, resume=True)
     assert begun == [True]
