@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -35,38 +32,15 @@ from feedback.learning.curve import Curve
 from feedback.learning.questions import Questions, due
 from feedback.learning.result import LearnResult, percent, result_table
 from feedback.learning.rollouts import collect
+from feedback.learning.state import STATE, State, as_plain, clear_rounds, find_state, write_json
 from feedback.queries import sample_pairs
 from feedback.reward_models import RewardModel
 from feedback.sources.base import PreferenceSource
 from feedback.store import LabelStore
 from feedback.vec_wrapper import EnvLayout, LearnedReward
 
-_STATE = "state.json"
 #: Pairs without an answer for each with one, SURF's ratio (Park et al. 2022, arXiv:2203.10050).
 _UNLABELLED = 4
-
-
-@dataclass
-class State:
-    """What a run goes on from after it was killed; the labels are in the store.
-
-    Attributes:
-        round: Rounds that are done.
-        steps: World steps of training that are done.
-        asked: Questions of the run, the unanswered ones included, but not those that wait for an answer.
-        known: Judgements that were known then; those that came later were questions as well.
-        reports: The fits.
-        folder: Folder of the agent and the reward model, within that of the run; empty before the first.
-        config: The settings, as plain data.
-    """
-
-    round: int
-    steps: int
-    asked: int
-    known: int
-    reports: list[FitReport]
-    folder: str
-    config: dict[str, Any]
 
 
 class Run(ABC):
@@ -100,7 +74,7 @@ class Run(ABC):
         self.env_kwargs: Mapping[str, Any] = {**self.settings.env_kwargs, **config.env_kwargs}
         self.steps = config.steps or self.settings.steps // 2
         self.source = source
-        self.state = _found(config) if resume else None
+        self.state = find_state(config) if resume else None
         self.reports: list[FitReport] = list(self.state.reports) if self.state else []
         self._shown: list[Segment] = []
         self.began = time.perf_counter()
@@ -284,10 +258,10 @@ class Run(ABC):
             seed=config.seed,
             env_kwargs=dict(self.env_kwargs),
         ).save(folder / "config.json")
-        _write(folder / "result.json", result.to_dict())
+        write_json(folder / "result.json", result.to_dict())
         # The state goes first: what it names is there as long as it is.
-        (folder / _STATE).unlink(missing_ok=True)
-        _clear_rounds(folder)
+        (folder / STATE).unlink(missing_ok=True)
+        clear_rounds(folder)
         self.console.print(f"saved in {folder}; labels in {self.store.name}")
         self.console.print(result_table(result))
         return result
@@ -345,12 +319,12 @@ class Run(ABC):
     def _begin(self) -> None:
         """Note that a run begins here, whatever an earlier one left."""
         self._remember(0, 0, "")
-        _clear_rounds(self.config.run_dir)
+        clear_rounds(self.config.run_dir)
 
     def _remember(self, rounds: int, steps: int, folder: str) -> None:
         asked, known = self.questions.settled
-        state = State(rounds, steps, asked, known, self.reports, folder, _plain(self.config))
-        _write(self.config.run_dir / _STATE, asdict(state))
+        state = State(rounds, steps, asked, known, self.reports, folder, as_plain(self.config))
+        write_json(self.config.run_dir / STATE, asdict(state))
 
     def _unlabelled(self, answers: int) -> list[tuple[Segment, Segment]]:
         """Cut pairs that nobody is asked about out of what was shown last, if the reward learns from such."""
@@ -398,47 +372,3 @@ class ShowProgress(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
-
-
-def _plain(config: LearnConfig) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
-    return plain
-
-
-def _found(config: LearnConfig) -> State | None:
-    """Return the state of the run in the folder; None if it was killed before its first round was done."""
-    path = config.run_dir / _STATE
-    if (config.run_dir / "result.json").exists() and not path.exists():
-        raise ValueError(f"{config.run_dir} holds a run that is done: there is nothing to go on with")
-    if not path.exists():
-        return None
-    data = json.loads(path.read_text())
-    theirs, mine = (_flat(plain) for plain in (data["config"], _plain(config)))
-    if differing := sorted(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)):
-        said = ", ".join(f"{name}={mine.get(name)!r} was {theirs.get(name)!r}" for name in differing)
-        raise ValueError(f"{config.run_dir} holds a run with other settings: {said}")
-    if not data["round"]:
-        return None
-    return State(**{**data, "reports": [FitReport(**report) for report in data["reports"]]})
-
-
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
-
-
-def _clear_rounds(folder: Path) -> None:
-    """Remove what was kept after rounds, and what was being kept when a run was killed."""
-    for path in folder.glob("round*"):
-        if re.fullmatch(r"round\d+(\.partial)?", path.name):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _write(path: Path, data: Any) -> None:
-    """Write JSON; readers see the whole file or none."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n")
-    partial.replace(path)
