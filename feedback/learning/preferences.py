@@ -17,7 +17,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import ConstantSchedule
 
-from agents.callbacks import seed_after
 from agents.train_config import TrainConfig
 from feedback.learning.config import Algorithm, LearnConfig
 from feedback.learning.contrastive_run import Contrastive
@@ -74,12 +73,6 @@ class Preferences(Rounds):
 
     def _new(self, venv: LearnedReward, bar: Progress, task: TaskID) -> BaseAlgorithm:
         return self.agent(venv, "ppo", anneal=False)
-
-    def _resumed(self, venv: LearnedReward) -> BaseAlgorithm:
-        agent = super()._resumed(venv)
-        # Otherwise it would meet the worlds of its first steps again.
-        agent.set_random_seed(seed_after(self.config.seed, agent.num_timesteps))
-        return agent
 
     def _round(
         self, index: int, agent: BaseAlgorithm, venv: LearnedReward, bar: Progress, task: TaskID

@@ -11,6 +11,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms import CLASSES
+from agents.callbacks import seed_after
 from agents.checkpoints import load_checkpoint
 from feedback.learning.callbacks import Learning
 from feedback.learning.result import LearnResult
@@ -70,6 +71,8 @@ class Rounds(Run):
         assert self.state is not None
         file = self.config.run_dir / self.state.folder / "agent.zip"
         agent = load_checkpoint(CLASSES[self.algo], file, venv, self.config.device)
+        # Otherwise it would meet the worlds of its first steps again.
+        agent.set_random_seed(seed_after(self.config.seed, agent.num_timesteps))
         self.console.print(f"going on after round {self.state.round} with {agent.num_timesteps:,} steps")
         return agent
 

@@ -9,6 +9,7 @@ import torch
 from feedback_toy import ENV_ID, SLIDE_ID
 from gymnasium import spaces
 from rich.console import Console
+from stable_baselines3 import SAC
 
 from agents.algorithm_config import SACConfig
 from agents.algorithms import make_model
@@ -221,7 +222,14 @@ def test_a_killed_run_goes_on_with_its_buffer(tmp_path, monkeypatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         learn(config(), console=quiet)
     assert (tmp_path / "round1" / "replay_buffer.pkl").exists()
+    steps, seeds = json.loads((tmp_path / "state.json").read_text())["steps"], []
+    set_seed = SAC.set_random_seed
+    monkeypatch.setattr(
+        SAC, "set_random_seed", lambda agent, seed: seeds.append(seed) or set_seed(agent, seed)
+    )
     result = learn(config(), console=quiet, resume=True)
+    # Loading seeds everything as at first, and the worlds of the first steps would come again.
+    assert seeds[-1] == steps > 0
     assert result.labels == 9 and len(result.reports) == 3
     # The second fit relabels as many steps as before the kill.
     assert len(sizes) == 4 and sizes[2] == sizes[1]
