@@ -301,13 +301,7 @@ class GifScreen(Screen):
 
 def _screen(video: Path | None, title: str, fps: float, env: VectorEnv[Any, Any, Any]) -> Screen:
     if video is None:
-        simulator: Any = getattr(env.unwrapped, "simulator", None)
-        return WindowScreen(title, fps, lambda: _turn(simulator))
+        native = env.unwrapped
+        turn = native.simulator.next_view if isinstance(native, WorldVectorEnv) else lambda: None
+        return WindowScreen(title, fps, turn)
     return FilmScreen(video, fps) if video.suffix == ".mp4" else GifScreen(video, fps)
-
-
-def _turn(simulator: Any) -> None:
-    """Turn to the next view of a native world."""
-    views = getattr(simulator, "views", ())
-    if views:
-        simulator.view = views[(views.index(simulator.view) + 1) % len(views)]

@@ -132,8 +132,7 @@ class WorldEnv(gym.Env[Observation, Any]):
 
     def next_view(self) -> None:
         """Turn to the next of the views."""
-        if self.views:
-            self.view = self.views[(self.views.index(self.view) + 1) % len(self.views)]
+        self.simulator.next_view()
 
     def close(self) -> None:
         """Close the window and release the threads."""

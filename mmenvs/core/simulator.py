@@ -103,6 +103,11 @@ class Simulator(ABC):
     def render(self, world: int) -> NDArray[np.uint8]:
         """Draw what a person should see of one world: shape ``(height, width, 3)``."""
 
+    def next_view(self) -> None:
+        """Show worlds from the next of the views from now."""
+        if self.views:
+            self.view = self.views[(self.views.index(self.view) + 1) % len(self.views)]
+
     def close(self) -> None:
         """Release threads and windows; calling it twice is harmless."""
         return
