@@ -149,8 +149,7 @@ class TrainConfig:
     @property
     def run_dir(self) -> Path:
         """Folder of the run."""
-        task = self.env_id.rsplit("/", maxsplit=1)[-1]
-        return self.out or Path("runs") / f"{task}-{self.algo}-seed{self.seed}"
+        return self.out or Path("runs") / f"{task_name(self.env_id)}-{self.algo}-seed{self.seed}"
 
     def save(self, path: Path) -> None:
         """Write the config as JSON."""
@@ -164,6 +163,11 @@ class TrainConfig:
             ValueError: If the file is missing, is no JSON, or holds a field that is not known.
         """
         return load_config(cls, path)
+
+
+def task_name(env_id: str) -> str:
+    """Return the name of a task without its namespace and the package that brings it, as folders have it."""
+    return env_id.rsplit("/", maxsplit=1)[-1].rsplit(":", maxsplit=1)[-1]
 
 
 def load_config(kind: type[Config], path: Path) -> Config:

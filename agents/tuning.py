@@ -16,7 +16,7 @@ from agents.callbacks import recent
 from agents.config import require, require_positive
 from agents.defaults import defaults_for
 from agents.evaluation import evaluate
-from agents.train_config import EnvKwargs, TrainConfig
+from agents.train_config import EnvKwargs, TrainConfig, task_name
 from agents.training import train
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class TuneConfig:
     @property
     def folder(self) -> Path:
         """Folder of the study."""
-        task = self.env_id.rsplit("/", maxsplit=1)[-1]
-        return self.out or Path("runs") / f"{task}-{self.algo}-tune"
+        return self.out or Path("runs") / f"{task_name(self.env_id)}-{self.algo}-tune"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import tyro
 from agents.algorithm_config import DQNConfig, PPOConfig, SACConfig
 from agents.config import EncoderConfig, require, require_positive
 from agents.defaults import defaults_for
-from agents.train_config import EnvKwargs, load_config
+from agents.train_config import EnvKwargs, load_config, task_name
 
 #: Algorithms of RLlib that learn from Dict observations here.
 DistributedAlgo = Literal["ppo", "dqn", "sac"]
@@ -119,8 +119,7 @@ class DistributedConfig:
     @property
     def run_dir(self) -> Path:
         """Folder of the run."""
-        task = self.env_id.rsplit("/", maxsplit=1)[-1]
-        return self.out or Path("runs") / f"{task}-rllib-{self.algo}-seed{self.seed}"
+        return self.out or Path("runs") / f"{task_name(self.env_id)}-rllib-{self.algo}-seed{self.seed}"
 
     def save(self, folder: Path) -> None:
         """Write the config into the folder of its run."""

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import tyro
 
-from agents.train_config import EnvKwargs
+from agents.train_config import EnvKwargs, task_name
 from feedback.learning.contrastive import CPLConfig
 from feedback.learning.pebble_config import PebbleConfig
 from feedback.queries import QueryConfig
@@ -120,9 +120,8 @@ class LearnConfig:
     @property
     def run_dir(self) -> Path:
         """Folder of the run."""
-        task = self.env_id.rsplit("/", maxsplit=1)[-1].rsplit(":", maxsplit=1)[-1]
         way = "preferences" if self.algorithm == "ppo" else self.algorithm
-        return self.out or Path("runs") / f"{task}-{way}-seed{self.seed}"
+        return self.out or Path("runs") / f"{task_name(self.env_id)}-{way}-seed{self.seed}"
 
     @property
     def store_path(self) -> str | Path:
