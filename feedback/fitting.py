@@ -161,7 +161,7 @@ def fit_ends(
     x = np.array([np.subtract(ends(better), ends(worse)) for better, worse in pairs], np.float64)
     if not x.any():
         return
-    parameters = net.failure, net.arrival, net.absorbing, net.goal
+    parameters = [net.failure, net.arrival, net.absorbing, net.goal]
     deviations = np.array([_END, _END, _MISSING, _MISSING])
     weights, others = np.zeros(4), np.zeros(len(pairs))
     if gaps is not None:
@@ -175,7 +175,8 @@ def fit_ends(
         gradient = x.T @ (meant * (1.0 - right)) - weights / deviations**2
         curvature = x.T @ (x * (meant * right * (1.0 - right))[:, None]) + np.diag(deviations**-2)
         step = np.linalg.solve(curvature, gradient)
-        weights += step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-9))  # far from the answer it may overshoot
+        # Far from the answer a whole step may overshoot.
+        weights += step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-9))
     with torch.no_grad():
         for end, value in zip(parameters, weights, strict=True):
             end.fill_(float(value))

@@ -45,11 +45,11 @@ from feedback.fitting import (
     FitReport,
     best_temperature,
     decided_pairs,
+    fit_ends,
     holds_out,
     is_scored,
     require_learnable,
     split_held_out,
-    fit_ends,
 )
 from feedback.likelihood import Likelihood
 from feedback.reward_config import RewardConfig, Sees
