@@ -36,7 +36,7 @@ from agents.evaluation import bootstrap, evaluate
 from agents.training import train
 from agents.vec_env import make_vec_env
 from benchmarks.keeping import keep_csv
-from benchmarks.preference_tasks import TASKS
+from benchmarks.preference_tasks import ANSWER_REWARD, TASKS
 from benchmarks.study import StudyOptions, carry_out
 from feedback.clips import ClipFolder, Segment
 from feedback.diagnostics.hacking import hacking_alarm
@@ -45,6 +45,7 @@ from feedback.labels import Implicit
 from feedback.learning.config import LearnConfig
 from feedback.learning.preferences import learn
 from feedback.learning.rollouts import collect
+from feedback.queries import QueryConfig
 from feedback.sources.people import Rater
 from feedback.store import LabelStore
 from feedback.vec_wrapper import EnvLayout
@@ -71,7 +72,7 @@ class Options(StudyOptions):
         steps: World steps of training.
     """
 
-    steps: int = 120_000
+    steps: int = 150_000
 
     def __post_init__(self) -> None:
         """Validate.
@@ -168,6 +169,8 @@ class Executor:
                     compare=False,
                     eval_episodes=1,
                     device="cpu",
+                    query=QueryConfig(length=_LENGTH),
+                    reward=replace(ANSWER_REWARD, horizon=_LENGTH),
                 )
                 policy = learn(config, settings=settings, console=Console(quiet=True)).agent
                 found = hacking_alarm(read_progress(config.run_dir / "progress.csv"))

@@ -19,6 +19,7 @@ import os
 # One core for torch; this must be set before it is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,16 +93,16 @@ class Row:
     seconds: float
 
     @property
-    def run(self) -> tuple[Kind, int]:
-        """The run that this row tells of."""
-        return self.kind, self.seed
+    def run(self) -> tuple[Kind, int, bool]:
+        """The run that this row tells of: the kind, the seed, and whether an agent was trained."""
+        return self.kind, self.seed, not math.isnan(self.mean_return)
 
 
-def planned(options: Options) -> Iterator[tuple[Kind, int]]:
+def planned(options: Options) -> Iterator[tuple[Kind, int, bool]]:
     """Yield all runs, those of the first seed first."""
     for seed in range(options.seeds):
         for kind in get_args(Kind):
-            yield kind, seed
+            yield kind, seed, options.agents
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ class Executor:
 
     options: Options
 
-    def __call__(self, run: tuple[Kind, int]) -> Row:
+    def __call__(self, run: tuple[Kind, int, bool]) -> Row:
         """Fit a reward, test it, and train an agent on it."""
-        kind, seed = run
+        kind, seed, trained = run
         began = time.process_time()
         evidence, test, space, actions = _material(seed)
         chosen = [item for name in get_args(Kind)[:3] if kind in (name, "all") for item in evidence[name]]
@@ -129,7 +130,7 @@ class Executor:
         answers = [oracle.prefer(a, b) for a, b in test]
         wanted = np.array([answer is not None and answer.choice == "first" for answer in answers])
         mean_return = success = float("nan")
-        if self.options.agents:
+        if trained:
             mean_return, success = _agent(model, seed, self.options.episodes)
         return Row(
             kind,
@@ -240,7 +241,9 @@ def report(rows: Collection[Row], options: Options, console: Console) -> None:
         table.add_column(heading)
     kept = []
     for kind in get_args(Kind):
-        own = [row for row in rows if row.kind == kind]
+        # A seed counts once, whether its agent was trained later or not.
+        some = sorted((row for row in rows if row.kind == kind), key=lambda row: row.run[2])
+        own = list({row.seed: row for row in some}.values())
         if not own:
             continue
         trained = [row for row in own if row.mean_return == row.mean_return]

@@ -26,11 +26,11 @@ TASKS: dict[str, TrainConfig] = {
     ),
     "highway": TrainConfig(
         "mmenvs/Highway-v0",
-        steps=150_000,
+        steps=250_000,
         num_envs=_WORLDS,
         env_kwargs={"sensors": ("lidar", "radar", "state"), "action": "discrete", "dt": 0.2, "threads": 1},
         reward_scale=0.05,
-        ppo=PPOConfig(9e-4, anneal=True, n_steps=64, batch_size=512, n_epochs=4, gamma=0.98, ent_coef=0.003),
+        ppo=PPOConfig(9e-4, anneal=True, n_steps=64, batch_size=512, n_epochs=4, gamma=0.99, ent_coef=0.003),
         device="cpu",
     ),
     "recommender": TrainConfig(
@@ -48,9 +48,17 @@ TASKS: dict[str, TrainConfig] = {
     ),
 }
 
-#: Name to what learning from people does otherwise than by default.  Who judges a recommender looks at what
-#: users do, not at who they are; a page is judged by itself, so that clips are short; and that a user left
-#: says little.
+#: A reward of a recommender: who judges one looks at what the user just did, not at who the user is.
+ANSWER_REWARD = RewardConfig(
+    horizon=4,
+    keys=("history_feedback",),
+    learning_rate=3e-3,
+    reward_penalty=0.05,
+    encoder=EncoderConfig(history=HistoryConfig(encoder="newest", features=16)),
+)
+
+#: Name to what learning from people does otherwise than by default.  On a recommender a page is judged by
+#: itself, so that clips are short, and that a user left says little.
 RECIPES: dict[str, dict[str, Any]] = {
     "path": {},
     "highway": {},
@@ -58,11 +66,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "rounds": 4,
         "asking": 0.2,
         "query": QueryConfig(length=4, end_fraction=0.1),
-        "reward": RewardConfig(
-            horizon=4,
-            keys=("history_feedback",),
-            learning_rate=3e-3,
-            encoder=EncoderConfig(history=HistoryConfig(encoder="gru", features=16)),
-        ),
+        "reward": ANSWER_REWARD,
     },
 }

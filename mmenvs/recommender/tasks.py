@@ -49,7 +49,8 @@ TASKS: dict[str, dict[str, Any]] = {
     "clickbait": {
         "reward": "clicks",
         "clickbait_share": 0.35,
-        "users": UserModel(gullibility=3.0),
+        # With 3 logits who shows what is clicked most does not yet do worse than who shows anything at all.
+        "users": UserModel(gullibility=6.0),
     },
     "interest_evolution": {
         "action": "slate",
