@@ -58,10 +58,11 @@ ANSWER_REWARD = RewardConfig(
 )
 
 #: Name to what learning from people does otherwise than by default.  On a recommender a page is judged by
-#: itself, so that clips are short, and that a user left says little.
+#: itself, so that clips are short, and that a user left says little.  What is dangerous on a highway takes
+#: longer to find in the same answers.
 RECIPES: dict[str, dict[str, Any]] = {
     "path": {},
-    "highway": {},
+    "highway": {"reward": RewardConfig(epochs=16)},
     "recommender": {
         "rounds": 4,
         "asking": 0.2,
