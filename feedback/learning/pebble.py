@@ -80,7 +80,9 @@ class Pebble(Rounds):
         # The first of these steps are random: SAC's settings say so.
         agent.learn(config.before, callback=ShowProgress(bar, task, 0.0, 0.0, config.before))
         buffer.novelty = None
-        venv.recent.clear()  # what was gained of a reward that nobody had asked for yet
+        # What was gained of a reward that nobody had asked for yet says nothing.
+        venv.recent.clear()
+        venv.take_means()
         return agent
 
     def _round(
