@@ -169,6 +169,7 @@ class Executor:
                     compare=False,
                     eval_episodes=1,
                     device="cpu",
+                    reward_scale=0.3,
                     query=QueryConfig(length=_LENGTH),
                     reward=replace(ANSWER_REWARD, horizon=_LENGTH),
                 )

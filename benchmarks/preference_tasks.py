@@ -66,6 +66,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "recommender": {
         "rounds": 4,
         "asking": 0.2,
+        "reward_scale": 0.3,
         "query": QueryConfig(length=4, end_fraction=0.1),
         "reward": ANSWER_REWARD,
     },

@@ -23,8 +23,9 @@ EvidenceT = TypeVar("EvidenceT", bound=Evidence)
 _CALIBRATION = 20
 #: Most pairs of ratings of one person that agreement is measured on.
 _RATED_PAIRS = 500
-#: Standard deviations of the priors of what an end is worth, and each missing step, in scores.
-_END, _MISSING = 10.0, 0.2
+#: Standard deviations of the priors of what an end is worth, and each missing step, in scores.  Where every
+#: failing clip lost, a wider prior lets a failure drown all that can be earned before it.
+_END, _MISSING = 2.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def fit_ends(
     first.  When the network has learned its part, failing and arriving are worth less than they seemed to
     be, and are fitted again: by gradient steps as small as the network needs they would get nowhere.
 
-    This is a logistic regression on how segments end, by Newton's method, under a wide Gaussian prior; each
+    This is a logistic regression on how segments end, by Newton's method, under a Gaussian prior; each
     pair counts by the probability that its answer was not a random one.
 
     Args:

@@ -51,6 +51,8 @@ class LearnConfig:
         compare: Whether to train an agent on the true reward as well, for as many steps.
         eval_episodes: Held-out episodes of each row of the result.
         device: ``auto``, ``cpu`` or ``cuda``.
+        reward_scale: Factor on the learned reward, whose root mean square is about 1; None for that of the
+            agent's settings, which was chosen for the true one.
         bonus: Weight of the members' disagreement in what the agent gets, at first: it then looks at what the
             reward model does not know yet (RUNE; Liang et al. 2022, arXiv:2205.12401, with 0.05).
         bonus_decay: Share of that weight that is lost with every world step, in [0, 1).
@@ -78,6 +80,7 @@ class LearnConfig:
     compare: bool = True
     eval_episodes: int = 100
     device: str = "auto"
+    reward_scale: float | None = None
     bonus: float = 0.0
     bonus_decay: float = 1e-4
     query: QueryConfig = field(default_factory=QueryConfig)
@@ -98,6 +101,8 @@ class LearnConfig:
             raise ValueError(f"steps={self.steps} must be at least rounds={self.rounds}")
         if not 0 < self.asking <= 1:
             raise ValueError(f"asking={self.asking} must be in (0, 1]")
+        if self.reward_scale is not None and not 0 < self.reward_scale < math.inf:
+            raise ValueError(f"reward_scale={self.reward_scale} must be finite and positive")
         if not 0 <= self.bonus < math.inf:
             raise ValueError(f"bonus={self.bonus} must be finite and not negative")
         if not 0 <= self.bonus_decay < 1:

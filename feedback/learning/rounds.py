@@ -45,11 +45,12 @@ class Rounds(Run):
         """Do the rounds that are left."""
         begun = self.state.round if self.state else 0
         reward_model = self.reward_model()
+        scale = self.config.reward_scale
         venv = LearnedReward(
             self.worlds(seed=self.config.seed + begun),
             reward_model,
             gamma=getattr(self.settings, self.algo).gamma,
-            scale=self.settings.reward_scale,
+            scale=self.settings.reward_scale if scale is None else scale,
         )
         try:
             with self.bar() as bar:

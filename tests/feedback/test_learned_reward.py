@@ -79,6 +79,20 @@ def test_what_came_last_stands_where_an_episode_is_over() -> None:
     assert after_step(observations, np.zeros(4, bool), infos) is observations
 
 
+def test_the_scale_is_on_all_that_the_agent_gets() -> None:
+    small, usual = wrapped(gamma=0.9), wrapped(gamma=0.9)
+    small.scale = 0.25
+    for venv in (small, usual):
+        venv.reset()
+    for _ in range(30):
+        actions = np.array([usual.action_space.sample() for _ in range(usual.num_envs)])
+        rewards = [venv.step(actions)[1] for venv in (small, usual)]
+        np.testing.assert_allclose(4.0 * rewards[0], rewards[1], rtol=1e-5)
+    learned, true = small.take_means()
+    assert learned == pytest.approx(usual.take_means()[0]) and np.isfinite(true)
+    assert np.isnan(small.take_means()[0])  # nothing since then
+
+
 def test_runes_weight_fades_with_the_steps() -> None:
     config = LearnConfig(ENV_ID, bonus=0.05, bonus_decay=0.5)
     # 0.05 (1 - 0.5)^t
@@ -106,8 +120,17 @@ def test_training_lets_the_bonus_fade_and_fits_again_for_new_answers(algo) -> No
     assert fits == [6]
 
 
-@pytest.mark.parametrize(("field", "value"), [("bonus", -0.1), ("bonus", np.inf), ("bonus_decay", 1.0)])
-def test_bad_settings_of_the_bonus_are_named(field, value) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("bonus", -0.1),
+        ("bonus", np.inf),
+        ("bonus_decay", 1.0),
+        ("reward_scale", 0.0),
+        ("reward_scale", np.nan),
+    ],
+)
+def test_bad_settings_of_what_the_agent_gets_are_named(field, value) -> None:
     with pytest.raises(ValueError, match=f"{field}={value}"):
         LearnConfig(ENV_ID, **{field: value})
 
