@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+#: A q below which a robust loss is the log-likelihood itself, to all digits that matter.
+_LEAST_Q = 1e-12
+
 
 def bradley_terry_loss(first: Tensor, second: Tensor, target: Tensor, *, noise: float = 0.0) -> Tensor:
     r"""Cross-entropy of preferences under the model of Bradley and Terry.
@@ -153,4 +156,5 @@ def generalised_cross_entropy(losses: Tensor, q: float = 0.7) -> Tensor:
     """
     if not 0 <= q <= 1:
         raise ValueError(f"q={q} must be in [0, 1]")
-    return losses if q == 0 else -torch.expm1(-q * losses) / q
+    # The smallest numbers are rounded when they are multiplied, and to divide by them makes that large.
+    return losses if q < _LEAST_Q else -torch.expm1(-q * losses) / q
