@@ -167,12 +167,16 @@ class RewardModel(nn.Module):
         return Endings(failure / len(nets), arrival / len(nets))
 
     @torch.inference_mode()
-    def scores(self, segments: Sequence[Segment]) -> NDArray[np.float32]:
-        """Return the score of each segment by each member, shape (members, segments)."""
+    def scores(
+        self, segments: Sequence[Segment], members: Sequence[RewardNetwork] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the score of each segment by each member, or by some, shape (members, segments)."""
         parts = []
         for begin in range(0, len(segments), 64):
             batch = self._batch(segments[begin : begin + 64])
-            parts.append(torch.stack([net.score(batch, self.config.horizon)[0] for net in self._nets]))
+            parts.append(
+                torch.stack([net.score(batch, self.config.horizon)[0] for net in members or self._nets])
+            )
         return torch.cat(parts, 1).cpu().numpy()
 
     def probabilities(self, first: Sequence[Segment], second: Sequence[Segment]) -> NDArray[np.float64]:
@@ -233,8 +237,9 @@ class RewardModel(nn.Module):
                 if progress is not None:
                     progress((index * self.config.epochs + epoch + 1) / total)
             losses.append(loss)
-            if pairs:
-                fit_ends(net, pairs, self.config.horizon, self.config.noise, self._gaps(pairs)[index])
+            if any(segment.terminated for pair in pairs for segment in pair):
+                gaps = self._gaps(pairs, [net])[0]
+                fit_ends(net, pairs, self.config.horizon, self.config.noise, gaps)
         self._normalise([segment for item in evidence for segment in item.segments])
         pairs = decided_pairs(held)
         self.temperature.fill_(best_temperature(self._gaps(pairs)) if pairs else 1.0)
@@ -383,9 +388,12 @@ class RewardModel(nn.Module):
                 steps += len(gaps)
             net.scale.fill_(max(math.sqrt(squares / steps), 1e-6))
 
-    def _gaps(self, pairs: Sequence[tuple[Segment, Segment]]) -> NDArray[np.float32]:
-        """Return how much higher each member scores the first of each pair, shape (members, pairs)."""
-        return self.scores([first for first, _ in pairs]) - self.scores([second for _, second in pairs])
+    def _gaps(
+        self, pairs: Sequence[tuple[Segment, Segment]], members: Sequence[RewardNetwork] | None = None
+    ) -> NDArray[np.float32]:
+        """Return how much higher members, or some, score the first of each pair, shape (members, pairs)."""
+        first, second = (self.scores([pair[side] for pair in pairs], members) for side in range(2))
+        return first - second
 
     def _agreement(self, pairs: Sequence[tuple[Segment, Segment]]) -> float:
         """Return the fraction of decided pairs ranked as the labeller did."""

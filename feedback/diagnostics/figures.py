@@ -10,6 +10,7 @@ import importlib.util
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -192,10 +193,12 @@ def rewards(true: NDArray[np.float64], learned: NDArray[np.float64], ended: NDAr
 
 
 def training(progress: TrainingProgress, alarm: Alarm) -> Picture:
-    """Learned and true return, and agreement, over the world steps: one below the other."""
+    """Returns, rewards of a step, and agreement over the world steps: one below the other."""
     panels = [
         ("learned return", {"": progress.learned_return}),
         ("true return", {"": progress.true_return}),
+        ("learned reward\nof a step", {"": progress.learned_reward}),
+        ("true reward\nof a step", {"": progress.true_reward}),
         (
             "agreement",
             {"held-out pairs": progress.held_out_agreement, "pairs learned from": progress.agreement},
@@ -205,7 +208,7 @@ def training(progress: TrainingProgress, alarm: Alarm) -> Picture:
 
     def draw(figure: Any, theme: Theme) -> None:
         rows = figure.subplots(max(len(known), 1), 1, sharex=True, squeeze=False)[:, 0]
-        colours = iter(theme.colours)
+        colours = cycle(theme.colours)
         for axes, (name, lines) in zip(rows, known, strict=False):
             _axes(axes, theme).set_ylabel(name)
             for label, series in lines.items():
@@ -229,7 +232,9 @@ def training(progress: TrainingProgress, alarm: Alarm) -> Picture:
         figure.align_ylabels(rows)
 
     return Picture(
-        draw, 0.6 + 1.3 * max(len(known), 1), "Learned return, true return, agreement over training"
+        draw,
+        0.6 + 1.3 * max(len(known), 1),
+        "Learned and true return and reward of a step, agreement over training",
     )
 
 

@@ -17,6 +17,12 @@ from feedback.diagnostics.progress import TrainingProgress
 
 #: Fewer values than this are no trend, however they lie.
 _FEWEST = 6
+#: Which series may rise while which falls.
+_TESTS = (
+    ("learned_return", "true_return"),
+    ("learned_return", "held_out_agreement"),
+    ("learned_reward", "true_reward"),
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,9 @@ def hacking_alarm(progress: TrainingProgress, config: AlarmConfig | None = None)
     points = len(progress.steps)
     if points < _FEWEST:
         return Alarm(False, None, f"{points} points are fewer than {_FEWEST}", judged=False)
-    tests = _tests(progress)
+    # Which points of a series count does not change from window to window.
+    known = {name: _known(progress, name) for test in _TESTS for name in test}
+    tests = [test for test in _TESTS if all(known[name].size >= _FEWEST for name in test)]
     if not tests:
         reason = "what is learned from, or both the true reward and held-out agreement, are known too seldom"
         return Alarm(False, None, reason, judged=False)
@@ -114,25 +122,15 @@ def hacking_alarm(progress: TrainingProgress, config: AlarmConfig | None = None)
     for end in range(_FEWEST, points + 1):
         for window in windows:
             for learned, truth in tests:
-                rise = _trailing(progress, learned, end, window)
+                rise = _trailing(progress, learned, known[learned], end, window)
                 if rise is None or rise[0].rising >= level:
                     continue
-                fall = _trailing(progress, truth, end, window)
+                fall = _trailing(progress, truth, known[truth], end, window)
                 if fall is not None and fall[0].falling < level:
                     begin = max(rise[1], fall[1])
                     last = int(progress.steps[end - 1])
                     return Alarm(True, begin, _reason((learned, rise[0]), (truth, fall[0]), begin, last))
     return Alarm(False, None, "nothing learned rose while the true reward or held-out agreement fell")
-
-
-def _tests(progress: TrainingProgress) -> list[tuple[str, str]]:
-    """Return which series may rise while which falls, of those that are known."""
-    pairs = (
-        ("learned_return", "true_return"),
-        ("learned_return", "held_out_agreement"),
-        ("learned_reward", "true_reward"),
-    )
-    return [pair for pair in pairs if all(_known(progress, name).size >= _FEWEST for name in pair)]
 
 
 def _windows(shortest: int, points: int) -> list[int]:
@@ -193,10 +191,11 @@ def _inflation(residuals: NDArray[np.float64]) -> float:
     return (1 + neighbours) / (1 - neighbours)
 
 
-def _trailing(progress: TrainingProgress, name: str, end: int, window: int) -> tuple[Trend, int] | None:
+def _trailing(
+    progress: TrainingProgress, name: str, known: NDArray[np.int64], end: int, window: int
+) -> tuple[Trend, int] | None:
     """Return the trend of the last known values before ``end``, and the step of the first of them."""
-    places = _known(progress, name)
-    places = places[places < end][-window:]
+    places = known[known < end][-window:]
     if len(places) < _FEWEST:
         return None
     steps = progress.steps[places]
