@@ -4,7 +4,7 @@
 
 On the highway of :mod:`benchmarks.preference_tasks`, simulated people look at episodes of random actions and
 of agents of two skills: an oracle compares 50 pairs of clips, a rater with noise gives 1 to 5 stars to 50
-clips, and a delayed evaluator presses + and - for two minutes.  A reward is fitted to each kind alone and to
+clips, and a delayed evaluator presses + and - for two minutes, or stays silent.  A reward is fitted to each kind alone and to
 all together.  What counts is how often it ranks 400 new pairs of clips as the oracle does, and what PPO
 reaches that is trained on it.
 
@@ -57,6 +57,8 @@ _PAIRS, _RATED, _WATCHED = 50, 50, 600
 _SKILLS, _TEST = (30_000, 60_000), 400
 #: Steps before a key that it may be about: 0.2 to 1 s.
 _DELAY = (1, 5)
+#: How much a step that was watched in silence counts against a key.
+_SILENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -199,16 +201,21 @@ def _show(agent: Any, seed: int) -> list[Segment]:
 
 
 def _keys(episodes: Sequence[Segment], seed: int, rng: np.random.Generator) -> list[Evidence]:
-    """Return what two minutes with a finger on + and - give, in whole episodes until the time is over."""
+    """Return what two minutes with a finger on + and - give, in whole episodes until the time is over.
+
+    Who watches and presses nothing says something too: that nothing was out of the ordinary.
+    """
     person = DelayedEvaluator(EvaluatorConfig(step=0.2), seed=seed)
-    pressed: list[Evidence] = []
-    watched = 0
+    said: list[Evidence] = []
+    left = _WATCHED
     for index in rng.permutation(len(episodes)):
+        if left == 0:
+            break
         episode = episodes[int(index)]
-        for step in range(len(episode)):
-            if watched == _WATCHED:
-                return pressed
-            watched += 1
+        watched = min(len(episode), left)
+        left -= watched
+        meant = np.zeros(watched, np.bool_)
+        for step in range(watched):
             last = step == len(episode) - 1
             moment = Moment(
                 clip=episode.cut(step, step + 1).clip,
@@ -216,11 +223,17 @@ def _keys(episodes: Sequence[Segment], seed: int, rng: np.random.Generator) -> l
                 terminated=last and episode.terminated,
                 truncated=last and not episode.terminated,
             )
+            # What would be pressed after the end is pressed in the last step, and may be about that.
+            begin, end = max(step - _DELAY[1], 0), step + 1 if last else max(step - _DELAY[0], 0) + 1
             for label in person.evaluations(moment):
-                least, most = max(step - _DELAY[1], 0), max(step - _DELAY[0], 0)
-                meant = episode.cut(least, most + 1)
-                pressed.append(Judged(meant, label.value, (1.0 / len(meant),) * len(meant), "evaluator"))
-    return pressed
+                weights = (1.0 / (end - begin),) * (end - begin)
+                said.append(Judged(episode.cut(begin, end), label.value, weights, person.name))
+                meant[begin:end] = True
+        # A key about the last steps watched might still have come.
+        known = watched if watched == len(episode) else max(watched - _DELAY[1], 0)
+        for step in np.flatnonzero(~meant[:known]).tolist():
+            said.append(Judged(episode.cut(step, step + 1), 0.0, None, person.name, _SILENCE))
+    return said
 
 
 def _agent(model: RewardModel, seed: int, episodes: int) -> tuple[float, float]:

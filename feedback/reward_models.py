@@ -10,8 +10,9 @@ that, :math:`r_-` and :math:`r_+`.  A segment of which H steps were asked for sc
     mean of r over its steps x H                             if it was cut short.
 
 So a short segment is neither good nor bad for being short: *how* bad it is to have ended, and how good to
-have arrived, is itself learned from what people say.  That goes on from the absorbing state of Kostrikov et
-al. (2019, arXiv:1809.02925), which they use against the survival bias of learned rewards.
+have arrived, is itself learned from what people say; a key about the last step of an episode speaks of
+:math:`r + c`.  That goes on from the absorbing state of Kostrikov et al. (2019, arXiv:1809.02925), which they
+use against the survival bias of learned rewards.
 
 An agent gets :math:`r - r_-` for every step and :math:`c_-` or
 :math:`c_+ + \gamma (r_+ - r_-) / (1 - \gamma)` at an end, averaged over the ensemble, each member divided by
@@ -365,7 +366,7 @@ class RewardModel(nn.Module):
         chosen = [self._some(len(segment), whole=id(segment) in whole) for segment in unique]
         batch = Batch.of(unique, self.config.sees, tuple(self._read), self.device, chosen)
         scores, rewards = net.score(batch, self.config.horizon)
-        steps = torch.split(rewards, batch.shown.tolist())
+        steps = torch.split(net.with_ends(rewards, batch), batch.shown.tolist())
         return net.likelihood(evidence, scores[order], [steps[place] for place in order]), rewards
 
     def _some(self, length: int, *, whole: bool) -> NDArray[np.int64] | slice:

@@ -79,9 +79,23 @@ class RewardNetwork(nn.Module):
         sums = rewards.new_zeros(len(batch.lengths)).index_add(0, batch.owner, rewards)
         sums = sums * (batch.lengths / batch.shown)
         after_end = torch.where(batch.failed, self.absorbing, self.goal)
-        at_end = torch.where(batch.failed, self.failure, self.arrival)
-        ended = sums + at_end + (horizon - batch.lengths) * after_end
+        ended = sums + self._at_end(batch) + (horizon - batch.lengths) * after_end
         return torch.where(batch.ended, ended, sums * (horizon / batch.lengths)), rewards
+
+    def with_ends(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """Return the rewards of steps, the last ones of episodes with what it is worth to end like that.
+
+        Who judges the last step of an episode has seen how it ended.
+
+        Args:
+            rewards: Of each step, shape (steps,).
+            batch: Segments of which the last step is among those shown.
+        """
+        worth = torch.where(batch.ended, self._at_end(batch), torch.zeros_like(self.failure))
+        return rewards.index_add(0, batch.shown.cumsum(0) - 1, worth)
+
+    def _at_end(self, batch: Batch) -> Tensor:
+        return torch.where(batch.failed, self.failure, self.arrival)
 
 
 @dataclass(frozen=True)

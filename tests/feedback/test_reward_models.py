@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 
 from feedback.clips import Segment
-from feedback.evidence import Comparison
+from feedback.evidence import Comparison, Judged
 from feedback.reward_models import RewardConfig, RewardModel
 from feedback.sources import OracleTeacher
 
@@ -114,6 +114,29 @@ def test_having_ended_counts_as_was_learned_and_being_short_does_not() -> None:
     assert endings.arrival == pytest.approx(5 + 9 * 3.5)
     with pytest.raises(ValueError, match=r"gamma=1.0 must be in \[0, 1\)"):
         model.endings(1.0)
+
+
+def test_a_key_about_the_last_step_is_about_the_end_as_well() -> None:
+    rng = np.random.default_rng(7)
+    open_end = toy_segment(rng)
+    failed = replace(open_end, terminated=True)
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6), seed=0)
+    net = model.members[0]
+    net.likelihood.meet([""])
+    told = {}
+    with torch.no_grad():
+        net.failure.fill_(-2.0)
+        for name, segment in (("open", open_end), ("failed", failed)):
+            # What is said about a step is off by the whole of its reward when zero is said.
+            first = Judged(segment, 0.0, (1.0, 0, 0, 0, 0, 0))
+            last = Judged(segment, 0.0)
+            told[name] = model.losses(net, [first, last])[0]
+        reward = model.losses(net, [Judged(open_end, 0.0)])[1][-1]
+    assert told["open"][0] == told["failed"][0]
+    variance = (1.0 + 0.3) ** 2  # of what a labeller says who is not known yet
+    assert told["failed"][1] - told["open"][1] == pytest.approx(
+        float((reward - 2.0) ** 2 - reward**2) / (2.0 * variance), rel=1e-4
+    )
 
 
 def test_going_on_is_worth_more_than_ending_once_people_say_so() -> None:
