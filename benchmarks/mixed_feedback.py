@@ -4,9 +4,9 @@
 
 On the highway of :mod:`benchmarks.preference_tasks`, simulated people look at episodes of random actions and
 of agents of two skills: an oracle compares 50 pairs of clips, a rater with noise gives 1 to 5 stars to 50
-clips, and a delayed evaluator presses + and - for two minutes, or stays silent.  A reward is fitted to each kind alone and to
-all together.  What counts is how often it ranks 400 new pairs of clips as the oracle does, and what PPO
-reaches that is trained on it.
+clips, and a delayed evaluator presses + and - for two minutes, or stays silent.  A reward is fitted to each
+kind alone and to all together.  What counts is how often it ranks 400 new pairs of clips as the oracle does,
+and what PPO reaches that is trained on it.
 
 Every finished run is a row of ``mixed_feedback_runs.csv`` and is not run again; ``mixed_feedback.csv`` has
 means with 95 % bootstrap intervals over seeds.
