@@ -4,8 +4,8 @@
         [--seeds 5] [--jobs 2] [--out benchmarks/results] [--report-only]
 
 On each task PPO learns from the true reward, and from a reward that was learned from comparisons of short
-clips.  What counts is the gain in true return over random actions on the same 200 test scenarios, as a
-share of what the true reward's agent gains.
+clips.  What counts is the gain in true return over random actions on the same 200 test scenarios, 1,000 of
+the recommender, as a share of what the true reward's agent gains.
 
 * ``main``: 200 answers of the oracle, against the true reward; asked: 0.95 of it.
 * ``teachers``: 200 answers of each of B-Pref's other teachers; asked: 0.8 of the oracle's.
@@ -42,7 +42,7 @@ from agents.config import require_positive
 from agents.evaluation import EvaluationResult, evaluate
 from agents.training import train
 from benchmarks.keeping import keep_csv
-from benchmarks.preference_tasks import RECIPES, TASKS
+from benchmarks.preference_tasks import RECIPES, TASKS, TEST_FACTOR
 from benchmarks.preferences_plot import plot
 from benchmarks.preferences_rows import LABELS, TEACHERS, Row, Run, summarise
 from benchmarks.study import StudyOptions, carry_out
@@ -136,12 +136,15 @@ class Executor:
                 tested = evaluate(
                     policy,
                     settings.env_id,
-                    self.options.episodes,
+                    self._episodes(run),
                     seed=run.seed,
                     env_kwargs=settings.env_kwargs,
                 )
         steps = 0 if run.policy == "random" else settings.steps
         return _row(run, steps, tested, held_out, time.process_time() - began)
+
+    def _episodes(self, run: Run) -> int:
+        return self.options.episodes * TEST_FACTOR[run.task]
 
     def _config(self, run: Run, steps: int, folder: Path) -> LearnConfig:
         task = TASKS[run.task]
@@ -155,7 +158,7 @@ class Executor:
             seed=run.seed,
             out=folder,
             compare=False,
-            eval_episodes=self.options.episodes,
+            eval_episodes=self._episodes(run),
             device="cpu",
             query=replace(recipe.query, method=run.method),  # type: ignore[arg-type]
         )

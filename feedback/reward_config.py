@@ -24,6 +24,8 @@ class RewardConfig:
             came of an action is easier to judge, and to learn, than what may come of it.
         keys: What of the observation the reward is read from; None for everything. A reward that can depend
             on little needs few labels.
+        actions: Whether the reward may depend on the action beside what came of it. Where all that matters
+            can be seen afterwards, an action that it likes by chance is one that an agent learns to take.
         look: Most steps of a segment that a gradient step looks at [steps]; those of a longer one are drawn
             anew every time and stand for the others.
         noise: Assumed probability of a random answer, in [0, 1).
@@ -50,6 +52,7 @@ class RewardConfig:
     horizon: int = 16
     sees: Sees = "after"
     keys: tuple[str, ...] | None = None
+    actions: bool = True
     look: int = 16
     noise: float = 0.1
     robust: float = 0.0
@@ -76,6 +79,10 @@ class RewardConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.sees not in get_args(Sees):
             raise ValueError(f"sees={self.sees!r} must be one of {list(get_args(Sees))}")
+        if not self.actions and self.sees == "before":
+            raise ValueError(
+                "actions=False must be True with sees='before', which shows nothing of what came"
+            )
         if not 0 <= self.noise < 1:
             raise ValueError(f"noise={self.noise} must be in [0, 1)")
         if not 0 <= self.robust <= 1:

@@ -119,6 +119,7 @@ class RewardModel(nn.Module):
                     self.config.encoder,
                     self.config.hidden,
                     Likelihood(self.config.noise, self.config.robust),
+                    actions=self.config.actions,
                 )
                 for _ in range(self.config.members)
             )

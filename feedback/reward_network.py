@@ -20,7 +20,7 @@ from feedback.reward_config import Sees
 
 
 class RewardNetwork(nn.Module):
-    """An encoder, the action beside it, a hidden layer, a number.
+    """An encoder, the action beside it if it counts, a hidden layer, a number.
 
     Attributes:
         failure: What it is worth that an episode ends badly.
@@ -42,11 +42,13 @@ class RewardNetwork(nn.Module):
         encoder: EncoderConfig,
         hidden: int,
         likelihood: Likelihood,
+        *,
+        actions: bool = True,
     ) -> None:
         """Build it for observations and actions of these spaces."""
         super().__init__()
         self.encoder = MultimodalEncoder(observation_space, encoder)
-        self.embed_action, size = _action_embedding(action_space)
+        self.embed_action, size = _action_embedding(action_space) if actions else (_Nothing(), 0)
         self.head = nn.Sequential(
             nn.Linear(self.encoder.features_dim + size, hidden), nn.ReLU(), nn.Linear(hidden, 1)
         )
@@ -158,6 +160,11 @@ class Batch:
             ended=tensor(np.array([segment.terminated for segment in segments])),
             failed=tensor(np.array([segment.failed for segment in segments])),
         )
+
+
+class _Nothing(nn.Module):
+    def forward(self, actions: Tensor) -> Tensor:
+        return torch.empty(len(actions), 0, device=actions.device)
 
 
 class _OneHot(nn.Module):

@@ -193,6 +193,22 @@ def test_a_reward_may_be_read_from_a_part_of_the_observation() -> None:
             RewardModel(SPACE, ACTIONS, RewardConfig(keys=keys))
 
 
+def test_a_reward_that_does_not_see_actions_is_the_same_for_all_of_them(tmp_path) -> None:
+    rng = np.random.default_rng(4)
+    pairs = [compare(toy_segment(rng), toy_segment(rng)) for _ in range(12)]
+    model = RewardModel(SPACE, ACTIONS, RewardConfig(horizon=6, epochs=2, actions=False), seed=0)
+    model.fit(pairs)
+    steps = toy_segment(rng, 9)
+    learned = model.predict(steps.observations, steps.actions)[0]
+    assert np.array_equal(learned, model.predict(steps.observations, (steps.actions + 1) % 3)[0])
+    assert np.ptp(learned) > 0
+    model.save(tmp_path / "reward.pt")
+    loaded = RewardModel.load(tmp_path / "reward.pt")
+    assert np.array_equal(learned, loaded.predict(steps.observations, steps.actions)[0])
+    with pytest.raises(ValueError, match="actions=False must be True with sees='before'"):
+        RewardConfig(actions=False, sees="before")
+
+
 def test_some_steps_of_a_long_segment_stand_for_all_of_them() -> None:
     rng = np.random.default_rng(0)
     pairs = [Comparison(toy_segment(rng, 40), toy_segment(rng, 40), (1.0, 0.0)) for _ in range(4)]
