@@ -48,9 +48,10 @@ TASKS: dict[str, TrainConfig] = {
     ),
 }
 
-#: Task to test scenarios for each one that is asked for.  What single users get out of their sessions differs
-#: so much that the mean of 200 is off by 0.6 of 14, as much as agents of different seeds differ.
-TEST_FACTOR: dict[str, int] = {"path": 1, "highway": 1, "recommender": 5}
+#: How often an agent is tested on each test scenario, with other seeds.  What a user gets out of a session
+#: differs so much, from seed to seed as well, that the mean of 200 sessions is off by 0.6 of 14: that is as
+#: much as is to be measured.
+TEST_ROUNDS: dict[str, int] = {"path": 1, "highway": 1, "recommender": 5}
 
 #: A reward of a recommender: who judges one looks at what the user just did, not at who the user is or at the
 #: place of the item on the page.
