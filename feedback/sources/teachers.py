@@ -32,10 +32,10 @@ class TeacherConfig:
         skip: Return per step [reward/step] that one segment must exceed for the question to be answered;
             None to answer all.
         equal: Difference of return per step [reward/step] below which segments are equal.
-        skip_share: The same, as a share of the mean reward per step of the episodes that the teacher watched
-            (:meth:`Teacher.watch`): B-Pref's :math:`\epsilon_{skip}`.  What counts as nothing is 0 reward,
-            or the worst episode's mean where that is below 0: with B-Pref's own formula a negative mean turns
-            the threshold round.
+        skip_share: The same, as a share of the mean return of the episodes that the teacher watched, per step
+            of the longest (:meth:`Teacher.watch`): B-Pref's :math:`\epsilon_{skip}`.  What counts as nothing
+            is 0 return, or the worst episode's where that is below 0: with B-Pref's own formula a negative
+            mean turns the threshold round.
         equal_share: Likewise, B-Pref's :math:`\epsilon_{equal}`.
         horizon: Steps H of the segments [steps]; None for the longer of the two. Missing steps are worth 0
             where a failure ended the episode, and as much as the known ones otherwise.
@@ -111,23 +111,28 @@ class Teacher:
         self.config = config or TeacherConfig()
         self.name = name
         self._rng = np.random.default_rng(seed)
-        self._watched: deque[float] = deque(maxlen=_WATCHED)
-        self._floor = 0.0
+        self._watched: deque[float] = deque(maxlen=_WATCHED)  # returns
+        self._worst, self._longest = 0.0, 1
 
     def watch(self, episodes: Iterable[Segment]) -> None:
         """See episodes of the agent, by which the teacher knows what is much for it; only the last ten count.
 
         Thresholds that are shares follow from them, as B-Pref takes them from the last training episodes.
+        It divides returns by the length of an episode, which there is the same for all.  Where some end early
+        that is the longest one's: a crash in the third step is a bad episode, not three very bad steps.
         """
         for episode in episodes:
-            mean = float(episode.rewards.mean())
-            self._watched.append(mean)
-            self._floor = min(self._floor, mean)
+            total = float(episode.rewards.sum())
+            self._watched.append(total)
+            self._worst = min(self._worst, total)
+            self._longest = max(self._longest, len(episode))
 
     @property
     def usual(self) -> float:
-        """Mean reward per step of the episodes watched last, above what counts as nothing [reward/step]."""
-        return math.fsum(self._watched) / len(self._watched) - self._floor if self._watched else 0.0
+        """Mean return of the episodes watched last, above what counts as nothing, per step [reward/step]."""
+        if not self._watched:
+            return 0.0
+        return (math.fsum(self._watched) / len(self._watched) - self._worst) / self._longest
 
     def prefer(self, first: Segment, second: Segment) -> Preference | None:
         """Compare two segments; None if the teacher skips the question."""
@@ -148,7 +153,8 @@ class Teacher:
         returns = [_weighted(segment, 1.0, horizon) for segment in (first, second)]
         least = config.skip
         if config.skip_share:
-            least = max(self._floor + config.skip_share * self.usual, -math.inf if least is None else least)
+            floor = self._worst / self._longest
+            least = max(floor + config.skip_share * self.usual, -math.inf if least is None else least)
         if least is not None and max(returns) <= least * horizon:
             return None
         # Both draws happen at every question, so that one answer never shifts the stream of the next.

@@ -116,6 +116,17 @@ def test_negative_rewards_do_not_turn_thresholds_round(make_segment) -> None:
         assert choice(shifted, lower, make_segment([-10, -10], 4)) == answer
 
 
+def test_an_early_crash_does_not_make_everything_equal(make_segment) -> None:
+    teacher = make_teacher("equal", horizon=2)
+    crash = make_segment([-5.0], 1, terminated=True)
+    teacher.watch([crash, *(make_segment([0.5] * 20, seed) for seed in range(2, 11))])
+    # Nine returns of 10 and one of -5, above -5 and per each of 20 steps.
+    assert teacher.usual == pytest.approx((8.5 + 5.0) / 20)
+    # 10 % of that over two steps is 0.135; the mean reward of a step of the crash would make it 1.09.
+    assert choice(teacher, make_segment([0.5, 0.3], 20), make_segment([0.3, 0.3], 21)) == "first"
+    assert choice(teacher, make_segment([0.4, 0.3], 20), make_segment([0.3, 0.3], 21)) == "equal"
+
+
 def test_an_unknown_teacher_is_named() -> None:
     with pytest.raises(ValueError, match="teacher='kind' must be one of"):
         make_teacher("kind")
