@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,44 @@ from feedback.clips import as_mapping
 from feedback.reward_models import RewardModel
 from feedback.tracking import succeeded
 
+#: Episodes that a mean return is over, if there are not more worlds than that.
+_RECENT = 100
+
+
+class RecentReturns:
+    """The returns of the latest episodes of every world.
+
+    The last hundred of all would do as well, but for the beginning: the first episodes that end are short,
+    and where a long one earns more, their mean rises for no other reason than that longer ones end as well.
+    """
+
+    def __init__(self, worlds: int) -> None:
+        """Start before the first step."""
+        self._sums = np.zeros(worlds)
+        self._latest = np.full((math.ceil(_RECENT / worlds), worlds), np.nan)
+
+    def begin(self) -> None:
+        """Start an episode in every world; those that were not finished do not count."""
+        self._sums[:] = 0.0
+
+    def add(self, rewards: NDArray[Any], dones: NDArray[np.bool_]) -> None:
+        """Take a step of every world; both of shape (worlds,)."""
+        self._sums += rewards
+        self._latest[1:, dones] = self._latest[:-1, dones]
+        self._latest[0, dones] = self._sums[dones]
+        self._sums[dones] = 0.0
+
+    def clear(self) -> None:
+        """Forget the episodes that are over."""
+        self._latest[:] = np.nan
+
+    @property
+    def mean(self) -> float:
+        """The mean over worlds of what their latest episodes returned; NaN until every one has ended once."""
+        if np.isnan(self._latest[0]).any():
+            return math.nan
+        return float(np.nanmean(self._latest, axis=0).mean())
+
 
 class LearnedReward(VecEnvWrapper):
     """Replaces the reward of every world by what a reward model predicts for the step.
@@ -28,7 +65,8 @@ class LearnedReward(VecEnvWrapper):
 
     Attributes:
         reward_model: The model.
-        recent: Sums of the learned rewards of the last hundred episodes.
+        recent: Sums of the learned rewards of recent episodes.
+        recent_true: Sums of their true rewards.
         bonus: Weight of the members' disagreement, added to the reward so that the agent looks at what is not
             known yet (RUNE; Liang et al. 2022, arXiv:2205.12401).
         scale: Factor on what the agent gets.
@@ -48,11 +86,10 @@ class LearnedReward(VecEnvWrapper):
         """
         super().__init__(venv)
         self.reward_model = reward_model
-        self.recent: deque[float] = deque(maxlen=100)
+        self.recent, self.recent_true = RecentReturns(venv.num_envs), RecentReturns(venv.num_envs)
         self.bonus = 0.0
         self._gamma, self.scale = gamma, scale
         self._layout = EnvLayout(venv)
-        self._returns = np.zeros(venv.num_envs)
         self._rewards: list[tuple[float, float]] = []
         self._seen: dict[str, NDArray[Any]] = {}
         self._actions: NDArray[Any] = np.empty(0)
@@ -61,7 +98,8 @@ class LearnedReward(VecEnvWrapper):
         """Start an episode in every world."""
         observations = self.venv.reset()
         self._seen = self._layout.undo(observations)
-        self._returns[:] = 0.0
+        self.recent.begin()
+        self.recent_true.begin()
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -80,10 +118,9 @@ class LearnedReward(VecEnvWrapper):
             terminated[world] = not infos[world].get("TimeLimit.truncated", False)
             arrived[world] = succeeded(infos[world])
         rewards = self.judge(seen, self._actions, terminated, arrived)
-        self._returns += rewards
         self._rewards.append((float(rewards.mean()), float(true_rewards.mean())))
-        self.recent.extend(self._returns[dones].tolist())
-        self._returns[dones] = 0.0
+        self.recent.add(rewards, dones)
+        self.recent_true.add(true_rewards, dones)
         self._seen = self._layout.undo(observations)
         for info, reward in zip(infos, true_rewards.tolist(), strict=True):
             info["true_reward"] = reward

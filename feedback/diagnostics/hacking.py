@@ -153,8 +153,8 @@ def trend(x: ArrayLike, y: ArrayLike) -> Trend:
     :math:`[n(n-1)(2n+5) - \sum_t t(t-1)(2t+5)] / 18` without trend, t running over the sizes of ties;
     p-values are those of a normal, with a correction for continuity.  Values that follow each
     other are alike, as a mean over recent episodes is, so that the variance is multiplied by
-    :math:`(1 + r) / (1 - r)`, with the correlation :math:`r \ge 0` of neighbours
-    about the line of the slope (Bayley and Hammersley 1946).
+    :math:`(1 + r) / (1 - r)`, with the correlation :math:`r \ge 0` of neighbours about the trend (Bayley and
+    Hammersley 1946).
 
     Args:
         x: Where, growing, shape (points,).
@@ -180,14 +180,16 @@ def trend(x: ArrayLike, y: ArrayLike) -> Trend:
 
 
 def _inflation(residuals: NDArray[np.float64]) -> float:
-    centred = residuals - residuals.mean()
-    power = float(centred @ centred)
-    if power <= 0:
+    """Return by how much likeness of neighbours spreads the statistic.
+
+    Where neighbours correlate by r, values two apart differ by 1 + r times the square of what neighbours do.
+    The slope of a trend that bends hardly shows in such differences, unlike in products of residuals.
+    """
+    squares = [float(np.square(residuals[apart:] - residuals[:-apart]).mean()) for apart in (1, 2)]
+    if squares[0] <= 0:
         return 1.0
-    n = len(residuals)
-    # In a short series about its own line the correlation of neighbours comes out too low by (2 + 4 r) / n.
-    neighbours = (float(centred[1:] @ centred[:-1]) / power + 2 / n) / (1 - 4 / n)
-    neighbours = min(max(neighbours, 0.0), 0.8)
+    # In a short series the correlation comes out too low.
+    neighbours = min(max(squares[1] / squares[0] - 1 + 2 / len(residuals), 0.0), 0.8)
     return (1 + neighbours) / (1 - neighbours)
 
 

@@ -23,7 +23,7 @@ class TrainingProgress:
     Attributes:
         steps: World steps so far, growing, int64.
         labels: Preferences learned from so far.
-        learned_return: Mean sum of learned rewards over recent episodes.
+        learned_return: Mean sum of learned rewards over recent episodes, of all worlds alike.
         true_return: Likewise of true rewards.
         agreement: Share of pairs learned from that the reward ranks as the labellers did, in [0, 1].
         held_out_agreement: The same for pairs held out.

@@ -82,6 +82,7 @@ class Pebble(Rounds):
         buffer.novelty = None
         # What was gained of a reward that nobody had asked for yet says nothing.
         venv.recent.clear()
+        venv.recent_true.clear()
         venv.take_means()
         return agent
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -197,14 +196,12 @@ class Run(ABC):
     def note(self, agent: BaseAlgorithm, venv: LearnedReward) -> None:
         """Write a row of the learning curve."""
         last = self.reports[-1]
-        learned = float(np.mean(venv.recent)) if venv.recent else math.nan
-        mean_return = recent(agent)[1]
         learned_reward, true_reward = venv.take_means()
         self._curve.add(
             step=agent.num_timesteps,
             labels=self.questions.asked,
-            learned_return=learned,
-            true_return=math.nan if mean_return is None else mean_return,
+            learned_return=venv.recent.mean,
+            true_return=venv.recent_true.mean,
             agreement=last.agreement,
             held_out_agreement=last.held_out_agreement,
             learned_reward=learned_reward,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from agents.vec_env import make_vec_env
 from feedback.learning.callbacks import Learning
 from feedback.learning.config import LearnConfig
 from feedback.reward_models import RewardConfig, RewardModel
-from feedback.vec_wrapper import EnvLayout, LearnedReward, after_step
+from feedback.vec_wrapper import EnvLayout, LearnedReward, RecentReturns, after_step
 
 
 def wrapped(gamma: float | None, scale: float = 1.0, worlds: int = 6) -> LearnedReward:
@@ -63,8 +64,26 @@ def test_without_a_discount_factor_an_end_is_worth_nothing_of_its_own() -> None:
         _, plain, _, _ = without.step(np.zeros(6, int))
         np.testing.assert_array_equal(told[~dones], plain[~dones])
         assert (told[dones] != plain[dones]).all()
-    assert len(with_ends.recent) == len(without.recent) > 0
-    assert np.mean(with_ends.recent) < np.mean(without.recent)
+    assert with_ends.recent.mean < without.recent.mean
+    assert with_ends.recent_true.mean == without.recent_true.mean
+
+
+def test_early_returns_do_not_tell_of_short_episodes_alone() -> None:
+    returns = RecentReturns(2)
+    assert math.isnan(returns.mean)
+    for step in range(1, 61):
+        # One world's episodes have 3 steps, the other's 30, and every step is worth 1.
+        returns.add(np.ones(2), np.array([step % 3 == 0, step % 30 == 0]))
+        if step < 30:
+            assert math.isnan(returns.mean)
+        else:
+            assert returns.mean == (3 + 30) / 2
+    returns.add(np.ones(2), np.zeros(2, bool))
+    returns.begin()
+    returns.add(np.full(2, 7.0), np.ones(2, bool))
+    assert returns.mean == ((20 * 3 + 7) / 21 + (2 * 30 + 7) / 3) / 2
+    returns.clear()
+    assert math.isnan(returns.mean)
 
 
 def test_what_came_last_stands_where_an_episode_is_over() -> None:

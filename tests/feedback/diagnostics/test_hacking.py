@@ -51,6 +51,14 @@ def test_a_clear_divergence_fires_from_where_it_begins() -> None:
         assert re.search(r"learned return rises by [\d.]+ per .* the true return falls by", alarm.reason)
 
 
+def test_a_trend_that_bends_is_not_taken_for_noise_that_correlates() -> None:
+    rng = np.random.default_rng(2)
+    # As with clicks: the truth falls by five times its noise in the first half and then stays there.
+    bent = np.interp(np.arange(36), [0, 4, 16, 35], [10, 10, 7, 7])
+    found = [trend(np.arange(36), bent + 0.6 * rng.normal(size=36)).falling for _ in range(50)]
+    assert np.median(found) < 1e-4
+
+
 def test_shorter_and_shorter_episodes_hide_nothing() -> None:
     t, rng = np.arange(40.0), np.random.default_rng(0)
     falling = -t + rng.normal(size=40)
