@@ -6,6 +6,7 @@ Every one draws from a generator of its own: the same seed and the same behaviou
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from feedback.clips import Segment
 from feedback.labels import Choice, Clip, Evaluation, Implicit, Preference, Rating
 from feedback.sources.base import Moment, PreferenceSource
 
+#: Distance of the quartiles of a normal distribution, in standard deviations.
+_QUARTILES = 1.349
 _OPPOSITE: dict[Choice, Choice] = {"first": "second", "second": "first"}
 
 
@@ -24,7 +27,7 @@ class EvaluatorConfig:
     """Someone with a finger on + and -.
 
     Attributes:
-        threshold: How many standard deviations a reward must lie above or below the usual to be judged.
+        threshold: How many times the usual spread a reward must lie above or below the usual to be judged.
         attention: Chance that such a step is judged at all, in [0, 1].
         mistake: Chance of the wrong key, in [0, 1].
         delay: Least and most time between a step and the key [s]; 0.2 to 4 s after Warnell et al. 2018
@@ -59,8 +62,8 @@ class DelayedEvaluator:
     """Presses + or - some time after a step that was better or worse than usual.
 
     The label says what a real keyboard would: the step at which the key was pressed, not the one that was
-    meant.  What is usual is learned from the rewards seen so far.  A key that would be pressed after the end
-    of an episode is pressed in its last step.
+    meant.  What is usual is learned from the rewards seen so far; see :func:`usual`.  A key that would be
+    pressed after the end of an episode is pressed in its last step.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class DelayedEvaluator:
         self.name = name
         self._rng = np.random.default_rng(seed)
         self._pending: deque[tuple[int, float]] = deque()  # steps still to wait, value
-        self._count, self._mean, self._squares = 0, 0.0, 0.0
+        self._seen: list[float] = []  # rewards, rising
 
     def evaluations(self, moment: Moment) -> list[Evaluation]:
         """Return the keys that are pressed in this step."""
@@ -82,18 +85,45 @@ class DelayedEvaluator:
         return [Evaluation(clip=moment.clip, value=value, labeller=self.name) for value in pressed]
 
     def _judge(self, reward: float) -> None:
-        """Decide whether a step will be judged, and note what is usual (Welford, 1962)."""
+        """Decide whether a step will be judged, and note its reward."""
         config = self.config
         attention, slip, share = self._rng.random(3)
-        spread = math.sqrt(self._squares / self._count) if self._count > 1 else 0.0
-        above = reward - self._mean
+        middle, spread = usual(self._seen)
+        above = reward - middle
         if spread > 0 and abs(above) >= config.threshold * spread and attention < config.attention:
             value = math.copysign(1.0, above) * (-1.0 if slip < config.mistake else 1.0)
             least, most = config.delay
             self._pending.append((round((least + share * (most - least)) / config.step), value))
-        self._count += 1
-        self._mean += above / self._count
-        self._squares += above * (reward - self._mean)
+        insort(self._seen, reward)
+
+
+def usual(values: Sequence[float]) -> tuple[float, float]:
+    """Return what people take for usual: the middle and the spread of what they saw.
+
+    Both come from the quartiles, the spread so that it is the standard deviation of what is normally
+    distributed.  A crash that costs as much as a minute's driving earns is remembered as one bad moment: by
+    mean and standard deviation one in twenty steps would make all others look alike, and good.
+
+    Args:
+        values: What was seen, rising.
+
+    Returns:
+        Middle and spread. Where most values are the same, that one and the root mean square distance from
+        it; (0, 0) of nothing.
+    """
+    if not values:
+        return 0.0, 0.0
+    low, high = (_quantile(values, share) for share in (0.25, 0.75))
+    if high > low:
+        return 0.5 * (low + high), (high - low) / _QUARTILES
+    return low, math.sqrt(float(np.mean(np.square(np.subtract(values, low)))))
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    place = share * (len(values) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (place - below) * (values[above] - values[below])
 
 
 class Rater:
@@ -119,7 +149,7 @@ class Rater:
             best: Most stars.
             strictness: By how much of the usual spread all thresholds are shifted up; negative for who is
                 generous.
-            noise: Standard deviation of what is felt, in the usual spread.
+            noise: Standard deviation of what is felt, in the usual spread (:func:`usual`).
             seed: Seed of the noise.
             name: Who labels say it was.
 
@@ -138,7 +168,7 @@ class Rater:
     def watch(self, segments: Iterable[Segment]) -> None:
         """See what there is, to know what deserves how many stars: equal shares for who is not strict."""
         means = [float(segment.rewards.mean()) for segment in segments]
-        self._spread = float(np.std(means)) or 1.0
+        self._spread = usual(sorted(means))[1] or 1.0
         shares = np.arange(1, self.best) / self.best
         self.thresholds = tuple((np.quantile(means, shares) + self._strictness * self._spread).tolist())
 

@@ -11,6 +11,7 @@ from feedback.sources.people import (
     Inconsistent,
     PositionBiasedClicker,
     Rater,
+    usual,
 )
 
 
@@ -36,8 +37,9 @@ def test_a_key_comes_some_steps_after_what_it_is_about(make_clip) -> None:
 
 
 def test_a_key_is_pressed_at_the_latest_when_the_episode_ends(make_clip) -> None:
-    person = DelayedEvaluator(EvaluatorConfig(delay=(5.0, 5.0), threshold=2.0))
+    person = DelayedEvaluator(EvaluatorConfig(delay=(5.0, 5.0), threshold=3.0))
     assert keys(person, [0.0, 1.0] * 10 + [9.0, 0.0], make_clip) == [(21, 1.0)]
+    person = DelayedEvaluator(EvaluatorConfig(delay=(5.0, 5.0), threshold=3.0))
     assert keys(person, [0.5, 0.5, 0.5], make_clip) == []
 
 
@@ -48,6 +50,39 @@ def test_delays_and_attention_are_as_configured_and_repeat(make_clip) -> None:
     assert answers[0] == answers[1]
     # Beyond one standard deviation lie 32 %, of which half are judged.
     assert len(answers[0]) / 4000 == pytest.approx(0.16, abs=0.02)
+
+
+def test_what_is_usual_is_not_moved_by_what_is_not() -> None:
+    assert usual([]) == (0.0, 0.0)
+    assert usual([3.0]) == (3.0, 0.0)
+    assert usual([0.0, 1.0, 2.0, 3.0, 4.0]) == (2.0, pytest.approx(2.0 / 1.349))
+    assert usual([-1e9, 1.0, 2.0, 3.0, 4.0]) == usual([0.0, 1.0, 2.0, 3.0, 4.0])
+    # Where hardly anything ever happens, what happens is out of the ordinary.
+    assert usual([0.0, 0.0, 0.0, 0.0, 5.0]) == (0.0, pytest.approx(5**0.5))
+    assert usual([0.3] * 7) == (0.3, 0.0)
+    values = np.random.default_rng(0).normal(3.0, 2.0, 5000)
+    assert usual(np.sort(values).tolist()) == pytest.approx((3.0, 2.0), abs=0.1)
+
+
+def test_who_saw_a_crash_still_tells_good_driving_from_bad(make_clip, make_segment) -> None:
+    steps = np.random.default_rng(1).normal(0.3, 0.1, 400)
+    crashes = np.where(np.arange(400) % 20 == 19, -9.0, steps)
+    said = keys(DelayedEvaluator(EvaluatorConfig(delay=(0.0, 0.0))), crashes, make_clip, end=False)
+    about = {step: value for step, value in said if step > 100}
+    assert all(about[step] == -1.0 for step in range(119, 400, 20))
+    ordinary = [step for step in range(100, 400) if step % 20 != 19]
+    pressed = [step for step in ordinary if step in about]
+    assert len(pressed) / len(ordinary) == pytest.approx(0.32, abs=0.08)
+    assert {about[step] for step in pressed if steps[step] > 0.45} == {1.0}
+    assert {about[step] for step in pressed if steps[step] < 0.15} == {-1.0}
+
+    shown = [make_segment([value], k) for k, value in enumerate(crashes.tolist())]
+    rater = Rater(noise=0.2, seed=0)
+    rater.watch(shown)
+    stars = np.array([rater.rate(segment).value for segment in shown])
+    assert stars[crashes < 0].max() == 1
+    assert stars[crashes > 0.45].min() >= 4
+    assert stars[(crashes > 0) & (crashes < 0.15)].max() <= 2
 
 
 def test_raters_have_thresholds_of_their_own(make_segment) -> None:
