@@ -11,7 +11,7 @@ no other way of adding feedback (see :class:`feedback.wrapper.HumanFeedback`), a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -33,6 +33,26 @@ class RewardPredictor(Protocol):
         self, observations: Mapping[str, NDArray[Any]], actions: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return mean and standard deviation of the reward of each step, both of shape (steps,)."""
+
+
+class EndsWorth(Protocol):
+    """What ends of an episode are worth, as :class:`feedback.reward_models.Endings` says it."""
+
+    @property
+    def failure(self) -> float:
+        """Where it ended badly."""
+
+    @property
+    def arrival(self) -> float:
+        """Where it ended at its goal."""
+
+
+@runtime_checkable
+class EndsPredictor(Protocol):
+    """A reward model that also says what the end of an episode is worth."""
+
+    def endings(self, gamma: float) -> EndsWorth:
+        """Return that for an agent of a discount factor."""
 
 
 def potential_difference(

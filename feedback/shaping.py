@@ -9,6 +9,9 @@ does (Knox and Stone, 2012), and ``"replace"`` puts it in its place.  ``"potenti
 :math:`\gamma \Phi(s') - \Phi(s)`, which alone leaves the best policies the best
 (:mod:`feedback.potentials`).
 
+What was learned about how an episode may end is a part of the learned reward (:func:`with_endings`): without
+it a crash would cost no more than the step in which it happens.
+
 :class:`Shaper` does the arithmetic of any number of worlds, so that one world and many get the same rewards.
 """
 
@@ -17,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from gymnasium import spaces
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 
 from feedback.clips import as_mapping
 from feedback.potentials import (
+    EndsPredictor,
     ModelPotential,
     Potential,
     RewardPredictor,
@@ -50,7 +54,8 @@ class ShapingConfig:
         weight: Reward per unit of feedback; finite.
         mix: Share of the learned reward in the signal, in [0, 1], 0.5 unless given; only where a source and
             a reward model share it.
-        gamma: The discount factor of the agent, in [0, 1]; needed by ``"potential"``, and by it alone.
+        gamma: The discount factor of the agent, in [0, 1]; needed by ``"potential"``, and by a reward model
+            that says what the end of an episode is worth.
     """
 
     shaping: Shaping = "add"
@@ -72,23 +77,33 @@ class ShapingConfig:
             raise ValueError(f"mix={self.mix} must be in [0, 1]")
         if self.gamma is not None:
             check_gamma(self.gamma)
-        if (self.gamma is None) == (self.shaping == "potential"):
-            raise ValueError(
-                f"gamma={self.gamma} must be the agent's discount factor with shaping='potential', "
-                f"and None otherwise; shaping={self.shaping!r}"
-            )
+        if self.gamma is None and self.shaping == "potential":
+            raise ValueError("gamma=None must be the agent's discount factor with shaping='potential'")
 
-    def check_parts(self, *, source: bool, reward_model: bool, potential: bool) -> None:
+    def check_parts(
+        self, *, source: bool, reward_model: bool, potential: bool, endings: bool = False
+    ) -> None:
         """Check that there is what this way of shaping needs, and nothing that would go unused.
 
         Args:
             source: Whether somebody judges the steps.
             reward_model: Whether there is a reward model.
             potential: Whether there is a potential of the user's own.
+            endings: Whether the reward model says what the end of an episode is worth.
 
         Raises:
             ValueError: Naming the argument and what is allowed.
         """
+        if endings and self.gamma is None:
+            raise ValueError(
+                "gamma=None must be the agent's discount factor: it decides what the end of an episode is "
+                "worth by reward_model="
+            )
+        if self.gamma is not None and not endings and self.shaping != "potential":
+            raise ValueError(
+                f"gamma={self.gamma} must be None but with shaping='potential' or a reward model that says "
+                f"what the end of an episode is worth; shaping={self.shaping!r}"
+            )
         if self.shaping == "potential":
             if not (reward_model or potential):
                 raise ValueError(
@@ -115,7 +130,7 @@ class Shaped(NamedTuple):
         true_reward: What the environment gave.
         feedback: Sum of what was said.
         shaping: What was added, or put in the place of the true reward.
-        learned_reward: What the reward model predicts; None without one.
+        learned_reward: What the reward model gives, the end of an episode included; None without one.
     """
 
     reward: NDArray[np.float64]
@@ -128,6 +143,32 @@ class Shaped(NamedTuple):
         """Return what infos tell, by name."""
         named = {name: getattr(self, name) for name in _TOLD}
         return named if self.learned_reward is None else named | {"learned_reward": self.learned_reward}
+
+
+FloatT = TypeVar("FloatT", np.float32, np.float64)
+
+
+def with_endings(
+    rewards: NDArray[FloatT],
+    reward_model: object,
+    gamma: float | None,
+    terminated: NDArray[np.bool_],
+    arrived: NDArray[np.bool_],
+) -> NDArray[FloatT]:
+    """Return rewards of steps with what the end of an episode is worth beside its last step.
+
+    Args:
+        rewards: What a reward model predicts, shape (steps,).
+        reward_model: The model; one that has no method ``endings`` adds nothing.
+        gamma: The discount factor of the agent; None to add nothing.
+        terminated: Where the step ended its episode, a time limit left out, shape (steps,).
+        arrived: Where that end was the goal, shape (steps,).
+    """
+    if gamma is None or not terminated.any() or not isinstance(reward_model, EndsPredictor):
+        return rewards
+    endings = reward_model.endings(gamma)
+    worth = np.where(arrived, endings.arrival, endings.failure).astype(rewards.dtype)
+    return np.where(terminated, rewards + worth, rewards)
 
 
 class Shaper:
@@ -162,7 +203,10 @@ class Shaper:
             ValueError: If something is missing, superfluous, or does not fit the actions.
         """
         config.check_parts(
-            source=source, reward_model=reward_model is not None, potential=potential is not None
+            source=source,
+            reward_model=reward_model is not None,
+            potential=potential is not None,
+            endings=isinstance(reward_model, EndsPredictor),
         )
         self.config = config
         self.columns = _TOLD if reward_model is None else (*_TOLD, "learned_reward")
@@ -188,6 +232,7 @@ class Shaper:
         rewards: Sequence[float],
         terminated: Sequence[bool],
         said: Sequence[float],
+        arrived: Sequence[bool] | None = None,
     ) -> Shaped:
         """Shape the rewards of a step in some worlds.
 
@@ -198,6 +243,7 @@ class Shaper:
             rewards: What the environment gave.
             terminated: Whether the episode ended; a time limit does not count.
             said: Sum of what was said about the step.
+            arrived: Where an episode that ended did so at its goal; None for nowhere.
         """
         config, rows = self.config, list(worlds)
         true, feedback = np.array(rewards, np.float64), np.array(said, np.float64)
@@ -208,6 +254,9 @@ class Shaper:
             else:
                 seen = {key: value[rows] for key, value in self._seen.items()}
             learned = np.asarray(self._model.predict(seen, np.stack(list(actions)))[0], np.float64)
+            ended = np.array(terminated, np.bool_)
+            there = np.zeros_like(ended) if arrived is None else np.array(arrived, np.bool_)
+            learned = with_endings(learned, self._model, config.gamma, ended, there)
         self._note(worlds, observations)
         if config.shaping == "potential":
             assert config.gamma is not None

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from agents.vec_env import GymVecEnv
 from feedback.clips import as_mapping
 from feedback.reward_models import RewardModel
+from feedback.shaping import with_endings
 from feedback.tracking import succeeded
 
 #: Episodes that a mean return is over, if there are not more worlds than that.
@@ -158,10 +159,7 @@ class LearnedReward(VecEnvWrapper):
         """
         mean, deviation = self.reward_model.predict(seen, actions)
         rewards: NDArray[np.float32] = mean + self.bonus * deviation
-        if self._gamma is not None and terminated.any():
-            endings = self.reward_model.endings(self._gamma)
-            rewards[terminated] += np.where(arrived[terminated], endings.arrival, endings.failure)
-        return rewards
+        return with_endings(rewards, self.reward_model, self._gamma, terminated, arrived)
 
 
 class EnvLayout:

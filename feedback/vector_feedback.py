@@ -64,7 +64,8 @@ class VectorHumanFeedback(AnyVectorWrapper):
             mix: Share of the learned reward, in [0, 1]; see :class:`feedback.shaping.ShapingConfig`.
             shaping: ``"add"``, ``"replace"`` or ``"potential"``.
             weight: Reward per unit of feedback.
-            gamma: For ``"potential"``: the discount factor of the agent.
+            gamma: The discount factor of the agent, for ``"potential"`` and for what a reward model says the
+                end of an episode is worth; None where there is neither.
 
         Raises:
             TypeError: If a source does not judge steps.
@@ -128,8 +129,15 @@ class VectorHumanFeedback(AnyVectorWrapper):
                 self._listen(w, actions[w], seen, rewards[w], terminated[w], truncated[w], infos, final[w])
                 for w, seen in zip(acted, last, strict=True)
             ]
+            arrived = [bool(terminated[w]) and succeeded(_info_of(infos, w, final=final[w])) for w in acted]
             shaped = self._shaper.step(
-                acted, [actions[w] for w in acted], last, rewards[acted].tolist(), terminated[acted], said
+                acted,
+                [actions[w] for w in acted],
+                last,
+                rewards[acted].tolist(),
+                terminated[acted],
+                said,
+                arrived,
             )
             rewards[acted] = shaped.reward
             columns = shaped.columns()
@@ -155,7 +163,7 @@ class VectorHumanFeedback(AnyVectorWrapper):
         """Ask about the step of one world."""
         if not self.sources:
             return 0.0
-        info = info_of(infos.get("final_info", {}) if final else infos, world)
+        info = _info_of(infos, world, final=final)
         moment = self._trackers[world].step(
             action,
             observation,
@@ -214,6 +222,11 @@ def _observation_of(observations: Any, world: int) -> Any:
     if isinstance(observations, dict):
         return {key: value[world] for key, value in observations.items()}
     return observations[world]
+
+
+def _info_of(infos: dict[str, Any], world: int, *, final: bool) -> dict[str, Any]:
+    """Return what a world told about its step; ``final`` if it told it beside that of the next episode."""
+    return info_of(infos.get("final_info", {}) if final else infos, world)
 
 
 def _options_of(options: dict[str, Any] | None, world: int) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ class HumanFeedback(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     * ``true_reward``: the environment's own;
     * ``feedback``: the sum of what was said, 0.0 for nothing;
-    * ``learned_reward``: what the reward model predicts, where there is one;
+    * ``learned_reward``: what the reward model gives, the end of an episode included, where there is one;
     * ``shaping``: what was added to the true reward, or put in its place.
 
     Recorded evaluations give exactly the shaped rewards that the live ones gave, because both are
@@ -39,7 +39,7 @@ class HumanFeedback(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Example:
         >>> env = HumanFeedback(gym.make(env_id), KeyboardSource("alice"), store=LabelStore("labels.db"))
         >>> env = HumanFeedback(gym.make(env_id), RecordedSource(LabelStore("labels.db")))
-        >>> env = HumanFeedback(gym.make(env_id), KeyboardSource("alice"), reward_model=model, mix=0.3)
+        >>> env = HumanFeedback(env, KeyboardSource("alice"), reward_model=model, mix=0.3, gamma=0.99)
         >>> env = HumanFeedback(gym.make(env_id), reward_model=model, shaping="potential", gamma=0.99)
     """
 
@@ -68,7 +68,8 @@ class HumanFeedback(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             mix: Share of the learned reward, in [0, 1]; see :class:`feedback.shaping.ShapingConfig`.
             shaping: ``"add"``, ``"replace"`` or ``"potential"``.
             weight: Reward per unit of feedback.
-            gamma: For ``"potential"``: the discount factor of the agent.
+            gamma: The discount factor of the agent, for ``"potential"`` and for what a reward model says the
+                end of an episode is worth; None where there is neither.
 
         Raises:
             TypeError: If the source does not judge steps.
@@ -126,7 +127,9 @@ class HumanFeedback(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             info=info,
         )
         said = listen(self.source, moment, self.store)
-        shaped = self._shaper.step([0], [action], [observation], [moment.reward], [terminated], [said])
+        shaped = self._shaper.step(
+            [0], [action], [observation], [moment.reward], [terminated], [said], [succeeded(info)]
+        )
         told = {name: float(column[0]) for name, column in shaped.columns().items()}
         return observation, float(shaped.reward[0]), terminated, truncated, {**info, **told}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from feedback.labels import Evaluation
 from feedback.potentials import ModelPotential, PotentialShaping
-from feedback.reward_models import RewardConfig, RewardModel
+from feedback.reward_models import Endings, RewardConfig, RewardModel
 from feedback.shaping import ShapingConfig
 from feedback.sources import Moment
 from feedback.wrapper import HumanFeedback
@@ -35,13 +35,22 @@ class Model:
         return rewards.astype(np.float32), np.zeros(len(actions), np.float32)
 
 
+class Ending(Model):
+    """Says what ends are worth as well."""
+
+    def endings(self, gamma):
+        return Endings(failure=-7.0, arrival=5.0 + 10.0 * gamma)
+
+
 class Line(gym.Env[Any, Any]):
     """Goes to 1, 2, 3, ...; reward 10; ends at ``end`` by termination, at ``limit`` by truncation."""
 
-    def __init__(self, end: int = 99, limit: int = 99, actions: Any = None) -> None:
+    def __init__(
+        self, end: int = 99, limit: int = 99, actions: Any = None, info: dict[str, Any] | None = None
+    ) -> None:
         self.observation_space = spaces.Dict({"position": spaces.Box(-99, 99, (1,), np.float32)})
         self.action_space = actions or spaces.Discrete(3, start=1)
-        self.end, self.limit = end, limit
+        self.end, self.limit, self.info = end, limit, info or {}
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -50,7 +59,7 @@ class Line(gym.Env[Any, Any]):
 
     def step(self, action):
         self.position += 1
-        return self._seen(), 10.0, self.position >= self.end, self.position >= self.limit, {}
+        return self._seen(), 10.0, self.position >= self.end, self.position >= self.limit, self.info
 
     def _seen(self):
         return {"position": np.array([self.position], np.float32)}
@@ -75,6 +84,25 @@ def test_what_was_said_and_what_was_learned_are_mixed() -> None:
     reward, info = step(HumanFeedback(Line(), reward_model=Model()), 2, count=2)
     assert (reward, info["feedback"], info["learned_reward"]) == (17.0, 0.0, 7.0)
     assert "learned_reward" not in step(HumanFeedback(Line(), Pleased()))[1]
+
+
+def test_what_an_end_is_worth_is_a_part_of_the_learned_reward() -> None:
+    def last(gamma: float | None = GAMMA, **line: Any) -> tuple[float, dict[str, Any]]:
+        env = HumanFeedback(Line(**line), reward_model=Ending(), shaping="replace", gamma=gamma)
+        return step(env, 2, count=2)
+
+    # At position 1 with action 2 the model says 7.
+    assert last()[0] == 7.0
+    assert last(limit=2)[0] == 7.0  # time that runs out ends nothing
+    reward, info = last(end=2)
+    assert reward == info["learned_reward"] == 0.0
+    assert last(end=2, info={"success": True})[0] == pytest.approx(7 + 5 + 9)
+    assert last(end=3, info={"success": True})[0] == 7.0  # it is not over yet
+    mixed = HumanFeedback(Line(end=2), Pleased(), reward_model=Ending(), mix=0.25, gamma=GAMMA)
+    assert step(mixed, 2, count=2)[0] == pytest.approx(10 + 0.75 * 2 + 0.25 * 0)
+    # A potential is what states are worth, and an end is worth nothing by then.
+    shaped = HumanFeedback(Line(end=2), reward_model=Ending(), shaping="potential", gamma=GAMMA)
+    assert step(shaped, 2, count=2)[0] == pytest.approx(10 + 0 - 7)
 
 
 def test_the_models_potential_is_the_mean_over_the_actions() -> None:
@@ -137,7 +165,7 @@ def test_a_real_model_is_asked_about_what_it_sees(sees) -> None:
     env = gym.make(ENV_ID)
     config = RewardConfig(members=2, sees=sees)
     model = RewardModel(env.observation_space, env.action_space, config, seed=0)
-    wrapped = HumanFeedback(env, reward_model=model, shaping="replace")
+    wrapped = HumanFeedback(env, reward_model=model, shaping="replace", gamma=0.99)
     seen, _ = wrapped.reset(seed=0)
     for action in (0, 1, 2):
         before = seen
@@ -167,7 +195,8 @@ def worth(observation: Any) -> float:
         (Pleased(), {"mix": 1.5, "reward_model": Model()}, r"mix=1.5 must be in \[0, 1\]"),
         (None, {"potential": worth, "shaping": "potential"}, "gamma=None must be the agent's discount"),
         (None, {"potential": worth, "shaping": "potential", "gamma": 2.0}, r"gamma=2.0 must be in \[0, 1\]"),
-        (Pleased(), {"gamma": 0.9}, "gamma=0.9 must be the agent's discount"),
+        (Pleased(), {"gamma": 0.9}, "gamma=0.9 must be None but with shaping"),
+        (None, {"reward_model": Ending()}, "gamma=None must be the agent's discount factor: it decides"),
         (Pleased(), {"potential": worth}, "potential= is used by shaping='potential' alone"),
         (Pleased(), {"weight": float("nan")}, "weight=nan must be finite"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from feedback_toy import ENV_ID
 from gymnasium.vector import AutoresetMode
 
@@ -115,16 +116,43 @@ def test_many_potentials_are_those_of_single_worlds(env_id: str, mode: Autoreset
     env.close()
 
 
-@pytest.mark.parametrize("settings", [{}, {"shaping": "potential", "gamma": GAMMA}])
-def test_many_learned_rewards_are_those_of_single_worlds(settings: dict[str, Any]) -> None:
-    env = make(ENV_ID, AutoresetMode.SAME_STEP)
+def ending_model(env: gym.vector.VectorEnv) -> RewardModel:
+    model = RewardModel(
+        env.single_observation_space, env.single_action_space, RewardConfig(members=2), seed=0
+    )
+    with torch.no_grad():
+        for net in model._nets:
+            net.failure.fill_(-7.0)
+            net.arrival.fill_(5.0)
+    return model
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shaping", ["replace", "potential"])
+def test_many_learned_rewards_are_those_of_single_worlds(shaping: str, mode: AutoresetMode) -> None:
+    env = make(ENV_ID, mode)
     actions = actions_of(env.single_action_space)
-    spaces = env.single_observation_space, env.single_action_space
-    settings = {"reward_model": RewardModel(*spaces, RewardConfig(members=2), seed=0), **settings}
-    rows = together(VectorHumanFeedback(env, **settings), AutoresetMode.SAME_STEP, actions)
+    settings: dict[str, Any] = {"reward_model": ending_model(env), "shaping": shaping, "gamma": GAMMA}
+    rows = together(VectorHumanFeedback(env, **settings), mode, actions)
     for w in range(WORLDS):
         for ours, theirs in zip(rows[w], alone(ENV_ID, w, actions[:, w], **settings), strict=True):
             assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_arrival_is_worth_what_the_model_says_in_every_mode(mode: AutoresetMode) -> None:
+    env = gym.vector.SyncVectorEnv([lambda: gym.make(ENV_ID, goal=3)] * 2, autoreset_mode=mode)
+    model = ending_model(env)
+    wrapped = VectorHumanFeedback(env, reward_model=model, shaping="replace", gamma=GAMMA)
+    wrapped.reset(seed=1)
+    rewards = [wrapped.step(np.array([1, 1]))[1] for _ in range(3)]
+    single = HumanFeedback(gym.make(ENV_ID, goal=3), reward_model=model, shaping="replace", gamma=GAMMA)
+    single.reset(seed=1)
+    alone = [single.step(1) for _ in range(3)]
+    assert alone[-1][4]["success"]
+    np.testing.assert_allclose([row[0] for row in rewards], [step[1] for step in alone], rtol=1e-3, atol=1e-5)
+    assert rewards[2][0] - rewards[1][0] == pytest.approx(model.endings(GAMMA).arrival, abs=0.5)
+    assert model.endings(GAMMA).arrival > 4
 
 
 def test_a_recording_of_single_worlds_replays_in_many(store) -> None:
